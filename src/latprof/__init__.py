@@ -1,0 +1,72 @@
+"""latprof: where each millisecond of an inference request goes.
+
+Names are loaded on first use (PEP 562), so that `import latprof` brings in no other package.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # `as` says to type checkers that the name is public here
+    from latprof.errors import InstrumentError as InstrumentError
+    from latprof.errors import LatprofError as LatprofError
+    from latprof.errors import MissingDependencyError as MissingDependencyError
+    from latprof.errors import RecordingError as RecordingError
+    from latprof.errors import RunFormatError as RunFormatError
+    from latprof.errors import StorageError as StorageError
+    from latprof.errors import TargetError as TargetError
+    from latprof.errors import UsageError as UsageError
+    from latprof.load.profile import profile as profile
+    from latprof.load.scenarios import Concurrent as Concurrent
+    from latprof.load.scenarios import Constant as Constant
+    from latprof.load.scenarios import Poisson as Poisson
+    from latprof.load.scenarios import SingleStream as SingleStream
+    from latprof.recording.instrument import instrument as instrument
+    from latprof.recording.recorder import record as record
+    from latprof.recording.request import annotate as annotate
+    from latprof.recording.request import request as request
+    from latprof.recording.stage import stage as stage
+    from latprof.run.model import Quantile as Quantile
+    from latprof.run.model import Run as Run
+    from latprof.run.recover import recover as recover
+    from latprof.run.store import open_run as open_run
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "latprof.errors": (
+        "InstrumentError",
+        "LatprofError",
+        "MissingDependencyError",
+        "RecordingError",
+        "RunFormatError",
+        "StorageError",
+        "TargetError",
+        "UsageError",
+    ),
+    "latprof.load.profile": ("profile",),
+    "latprof.load.scenarios": ("Concurrent", "Constant", "Poisson", "SingleStream"),
+    "latprof.recording.instrument": ("instrument",),
+    "latprof.recording.recorder": ("record",),
+    "latprof.recording.request": ("annotate", "request"),
+    "latprof.recording.stage": ("stage",),
+    "latprof.run.model": ("Quantile", "Run"),
+    "latprof.run.recover": ("recover",),
+    "latprof.run.store": ("open_run",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = ["__version__", *_HOME_OF]  # noqa: PLE0604 - written once, in the table above
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

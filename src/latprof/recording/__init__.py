@@ -1,0 +1,1 @@
+"""Stages, requests and hooks, and the recorder that makes a run of them."""

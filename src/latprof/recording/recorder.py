@@ -1,0 +1,292 @@
+"""The recorder: takes rows from the core to the spool while code runs, and makes a run of them."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import itertools
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from latprof.errors import LatprofError, RecordingError, StorageError, UsageError
+from latprof.recording import core, session
+from latprof.recording.propagation import Propagation
+from latprof.recording.rows import RequestColumns, request_rows, span_columns, span_rows
+from latprof.run.disk import as_folder, refusals
+from latprof.run.environment import fingerprint
+from latprof.run.model import Run
+from latprof.run.recover import finish
+from latprof.run.spool import Spool
+from latprof.signals.process import ProcessSignals
+
+__all__ = ["PROBES", "Counts", "Probe", "Recorder", "record"]
+
+Probe = Literal["full", "wall"]
+PROBES = ("full", "wall")
+FLUSH_INTERVAL_S = 0.5  # a killed recording may lose a second; each flush may delay a request
+SIGNAL_INTERVAL_NS = 1_000_000_000
+
+
+@dataclass(slots=True)
+class Counts:
+    """How much was recorded so far."""
+
+    requests: int = 0
+    errors: int = 0
+    spans: int = 0
+    overflow: int = 0
+
+
+class Recorder:
+    """Records into a folder while it is entered; `run` is there after it was left.
+
+    Args:
+        folder: Where the run goes; None makes a temporary one, removed with its `Run`.
+        probe: "full" reads the thread's CPU time and its wait for a core at both ends of each
+            span, about 2 microseconds in all; "wall" reads the clock alone.
+        manifest: What run.json says about this recording: target, scenario, seed and so on.
+        signals: Whether the process and the machine are sampled once a second.
+        takes_requests: Whether `latprof.request` marks requests; not where a driver marks them.
+        on_flush: Called with the counts after each flush, on the recorder's thread.
+        clock: Nanoseconds; a test's clock in place of the system's.
+
+    Raises:
+        RecordingError: Another recording is under way in this process.
+        StorageError: The folder cannot be written.
+        UsageError: The folder holds a run already, or there is no such probe.
+    """
+
+    def __init__(
+        self,
+        folder: Path | str | None,
+        *,
+        probe: Probe = "full",
+        manifest: Mapping[str, Any] | None = None,
+        signals: bool = True,
+        takes_requests: bool = True,
+        on_flush: Callable[[Counts], None] | None = None,
+        clock: Callable[[], int] | None = None,
+    ) -> None:
+        if probe not in PROBES:
+            raise UsageError(f"there is no probe {probe!r}: use one of {', '.join(PROBES)}")
+        self.counts = Counts()
+        self.broken: LatprofError | None = None
+        self.takes_requests = takes_requests
+        self._temporary = folder is None
+        self._folder = None if folder is None else as_folder(folder)
+        self._probe = probe
+        self._manifest = dict(manifest or {})
+        self._takes_signals = signals
+        self._signals: ProcessSignals | None = None
+        self._on_flush = on_flush
+        self._clock = clock
+        self._ids = itertools.count()
+        self._notes: dict[int, dict[str, object]] = {}
+        self._errors: dict[int, str] = {}
+        self._columns = RequestColumns(self._notes, self._errors)
+        self._propagation = Propagation()
+        self._ended = threading.Event()
+        self._process_id = os.getpid()
+        self._run: Run | None = None
+
+    @property
+    def run(self) -> Run:
+        """The finished run.
+
+        Raises:
+            RecordingError: The recording has not ended, or could not be finished.
+        """
+        if self._run is None:
+            raise RecordingError("there is no run yet: leave the recording's `with` block first")
+        return self._run
+
+    def new_request_id(self) -> int:
+        """Return an id that no request has yet."""
+        return next(self._ids)
+
+    def note(self, request_id: int, attributes: Mapping[str, object]) -> None:
+        """Add attributes to a request that is not closed yet."""
+        self._notes.setdefault(request_id, {}).update(attributes)
+
+    def fail(self, request_id: int, error: str) -> None:
+        """Say why a request fails, before it is closed."""
+        self._errors[request_id] = error
+
+    def describe(self, **updates: Any) -> None:
+        """Put more into run.json when the recording ends."""
+        self._manifest.update(updates)
+
+    def after_fork(self) -> None:
+        """In a forked child: take off whatever was put around the code."""
+        self._propagation.remove()
+
+    def __enter__(self) -> Self:
+        session.activate(self)
+        try:
+            self._spool = self._open_spool()
+            self._begin()
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def _begin(self) -> None:
+        core.start(self._probe == "full", self._clock)
+        self._flush(with_signals=True)  # with the sample at the end, even a short run has a rate
+        self._flusher = threading.Thread(target=self._keep_flushing, name="latprof", daemon=True)
+        self._flusher.start()
+        self._propagation.install()
+        atexit.register(self.__exit__, None, None, None)
+
+    def _stop(self) -> None:
+        core.stop()
+        self._propagation.remove()
+        session.deactivate()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if os.getpid() != self._process_id or self._ended.is_set():
+            return  # a forked child leaves the block too, but the recording is its parent's
+        self._stop()
+        self._ended.set()
+        self._flusher.join()
+        atexit.unregister(self.__exit__)
+        try:
+            self._finish()
+        except LatprofError as problem:
+            if error is None:
+                raise
+            error.add_note(f"latprof: {problem}")  # the user's own error is the one to raise
+
+    def _open_spool(self) -> Spool:
+        if self._folder is None:
+            with refusals(Path(tempfile.gettempdir())):
+                self._folder = Path(tempfile.mkdtemp(prefix="latprof-"))
+        known = {"probe": self._probe, "environment": fingerprint(), **self._manifest}
+        try:
+            return Spool(self._folder, known)
+        except LatprofError:
+            if self._temporary:
+                shutil.rmtree(self._folder, ignore_errors=True)
+            raise
+
+    def _keep_flushing(self) -> None:
+        signals_due_ns = core.now_ns() + SIGNAL_INTERVAL_NS
+        while not self._ended.wait(FLUSH_INTERVAL_S):
+            now_ns = core.now_ns()
+            self._flush(with_signals=now_ns >= signals_due_ns)
+            if now_ns >= signals_due_ns:
+                signals_due_ns = now_ns + SIGNAL_INTERVAL_NS
+        self._flush(with_signals=True)
+
+    def _flush(self, *, with_signals: bool) -> None:
+        """Move what waits to the spool; never fails, since nobody would hear of it."""
+        try:
+            requests, spans, self.counts.overflow = core.drain()
+            if self.broken is not None:
+                self._notes.clear()
+                self._errors.clear()
+                return
+            self._append(requests, spans)
+            if with_signals and self._takes_signals:
+                self._append_signals(self._sample())
+            self._spool.flush()
+        except LatprofError as error:
+            self.broken = error
+        except Exception as error:  # noqa: BLE001 - told to whoever leaves the block
+            self.broken = RecordingError(f"the recording broke off: {error!r}")
+        if self._on_flush is not None:
+            with contextlib.suppress(Exception):  # a display that is gone, say
+                self._on_flush(self.counts)
+
+    def _sample(self) -> Mapping[str, float]:
+        try:
+            self._signals = self._signals or ProcessSignals()
+            return self._signals.read()
+        except Exception:  # noqa: BLE001 - a system that tells nothing of itself has no signals
+            return {}
+
+    def _append(self, requests: bytes, spans: bytes) -> None:
+        if requests:
+            rows = request_rows(requests)
+            self._spool.append_requests(self._columns.of(rows))
+            self.counts.requests += len(rows)
+            self.counts.errors += int((rows["status"] != 0).sum())
+        if spans:
+            rows = span_rows(spans)
+            self._spool.append_spans(span_columns(rows))
+            self.counts.spans += len(rows)
+
+    def _append_signals(self, values: Mapping[str, float]) -> None:
+        now_ns = core.now_ns()
+        self._spool.append_signals(
+            {
+                "time_ns": [now_ns] * len(values),
+                "signal": (range(len(values)), list(values)),
+                "value": list(values.values()),
+            }
+        )
+
+    def _finish(self) -> None:
+        counts = {"requests": 0, "spans": 0, "signals": 0, "dropped": 0}
+        counts |= {"overflow": self.counts.overflow, **self._manifest.pop("counts", {})}
+        try:
+            self._spool.close({**self._manifest, "counts": counts})
+            self._run = finish(self._spool.folder, temporary=self._temporary)
+        except StorageError as error:
+            folder = self._spool.folder
+            raise StorageError(
+                f"{error}; what was recorded is kept: make room, then `latprof recover {folder}`"
+            ) from error
+        if self.broken is not None:
+            raise self.broken
+
+
+def record(
+    out: Path | str | None = None,
+    *,
+    probe: Probe = "full",
+    signals: bool = True,
+    warmup: Literal["auto"] | int = "auto",
+) -> Recorder:
+    """Record whatever runs inside the `with` block: your own loop, your own server.
+
+    Stages are marked with `latprof.stage` or `latprof.instrument`, requests with `latprof.request`.
+
+    Args:
+        out: Folder of the run; None keeps it in a temporary one for as long as its `Run` lives.
+        probe: "full", or "wall" for the clock alone.
+        signals: Whether the process and the machine are sampled once a second.
+        warmup: "auto" finds out which requests are warm-up, a number says how many, 0 none.
+
+    Returns:
+        A context manager; its `.run` is the finished run once the block was left.
+
+    Raises:
+        RecordingError: On entering: another recording is under way in this process.
+        StorageError: The folder cannot be written, or what was recorded cannot be finished.
+        UsageError: The folder holds a run already, or there is no such probe.
+
+    Example:
+        >>> import latprof as lp
+        >>> with lp.record() as recording:
+        ...     with lp.request(), lp.stage("forward"):
+        ...         pass
+        >>> recording.run.stages
+        ['forward']
+    """
+    if warmup != "auto" and not (isinstance(warmup, int) and warmup >= 0):
+        raise UsageError(f'warmup= takes "auto" or a number of requests, not {warmup!r}')
+    manifest = {"scenario": {"name": "Recording"}, "warmup": warmup}
+    return Recorder(out, probe=probe, manifest=manifest, signals=signals)

@@ -1,0 +1,1 @@
+"""The saved record of one scenario on one target: its spool, its files, its machine."""

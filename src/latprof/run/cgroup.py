@@ -1,0 +1,78 @@
+"""What the control groups of this process allow it: CPU quota and memory, versions 1 and 2.
+
+Sources: Linux, Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/; Documentation/scheduler/
+sched-bwc.rst for the quota.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from latprof.run.facts import number, text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+__all__ = ["memory_limit_bytes", "quota_cpus"]
+
+# Version 1 says "no limit" as the largest page-aligned int64.
+_NO_LIMIT_BYTES = 1 << 60
+
+
+def quota_cpus(root: Path) -> float | None:
+    """Return how many CPUs' worth of time this process may use; None without a quota.
+
+    Args:
+        root: Of the file system: `/`, or a test's copy.
+    """
+    return _smallest(_folders(root, "cpu"), _quota)
+
+
+def memory_limit_bytes(root: Path) -> int | None:
+    """Return how much memory this process may use; None without a limit."""
+    limit = _smallest(_folders(root, "memory"), _limit)
+    return None if limit is None else int(limit)
+
+
+def _smallest(folders: Iterable[Path], read: Callable[[Path], float | None]) -> float | None:
+    found = (read(folder) for folder in folders)
+    return min((value for value in found if value is not None), default=None)
+
+
+def _quota(folder: Path) -> float | None:
+    words = (text(folder / "cpu.max") or "").split()
+    if not words:
+        words = [text(folder / f"cpu.cfs_{name}_us") or "" for name in ("quota", "period")]
+    quota, period = (number(word) for word in (*words, "", "")[:2])
+    return quota / period if quota and period and quota > 0 and period > 0 else None
+
+
+def _limit(folder: Path) -> float | None:
+    limit = number(text(folder / "memory.max") or text(folder / "memory.limit_in_bytes"))
+    return limit if limit is not None and 0 < limit < _NO_LIMIT_BYTES else None
+
+
+def _folders(root: Path, controller: str) -> Iterator[Path]:
+    """Yield the groups that this process is in, from its own up to the top: each may limit it.
+
+    In a container the path can be that of the host, which is not there; its own top then holds
+    the limit.
+    """
+    for line in (text(root / "proc/self/cgroup") or "").splitlines():
+        _, _, rest = line.partition(":")
+        controllers, _, inside = rest.partition(":")
+        if controllers and controller not in controllers.split(","):
+            continue
+        group = PurePosixPath("/" + inside.lstrip("/"))
+        for mount in _mounts(root, controllers):
+            for part in (group, *group.parents):
+                yield mount.joinpath(*part.parts[1:])
+
+
+def _mounts(root: Path, controllers: str) -> list[Path]:
+    """Return where a hierarchy may be mounted; version 2 is the one without named controllers."""
+    top = root / "sys/fs/cgroup"
+    if not controllers:
+        return [top, top / "unified"]
+    return [top / controllers, *(top / name for name in controllers.split(","))]

@@ -1,0 +1,84 @@
+"""The tables of a run: column names, types and meanings, the same in the spool and on disk.
+
+Version history of the format:
+    1   requests, spans and signals as Parquet beside run.json
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from latprof.run.vocabulary import ATTRIBUTE_PREFIX, PHASES, STATUSES
+
+__all__ = [
+    "ATTRIBUTE_PREFIX",
+    "FORMAT_VERSION",
+    "PHASES",
+    "REQUESTS",
+    "SIGNALS",
+    "SPANS",
+    "SPOOLED_REQUESTS",
+    "STATUSES",
+    "TABLES",
+]
+
+FORMAT_VERSION = 1
+
+_WORD = pa.dictionary(pa.int32(), pa.string())
+
+
+def _required(name: str, kind: pa.DataType) -> pa.Field:
+    return pa.field(name, kind, nullable=False)
+
+
+REQUESTS = pa.schema(
+    [
+        _required("request_id", pa.int64()),
+        _required("intended_ns", pa.int64()),
+        _required("started_ns", pa.int64()),
+        _required("finished_ns", pa.int64()),
+        _required("status", _WORD),
+        pa.field("error", _WORD),
+        _required("worker", pa.int32()),
+        pa.field("batch_id", pa.int64()),
+        _required("phase", _WORD),
+    ]
+)
+"""One row a request, plus one column `attr.NAME` for each user attribute."""
+
+SPOOLED_REQUESTS = pa.schema(
+    [
+        *(REQUESTS.field(name) for name in REQUESTS.names if name != "phase"),
+        pa.field("attributes", pa.string()),
+    ]
+)
+"""Requests while recording: attributes as JSON text, since their names are not yet known."""
+
+SPANS = pa.schema(
+    [
+        pa.field("request_id", pa.int64()),
+        _required("span_id", pa.int64()),
+        pa.field("parent_id", pa.int64()),
+        _required("stage", _WORD),
+        _required("start_ns", pa.int64()),
+        _required("end_ns", pa.int64()),
+        pa.field("cpu_ns", pa.int64()),
+        pa.field("runqueue_ns", pa.int64()),
+        pa.field("device_ns", pa.int64()),
+        pa.field("issue_ns", pa.int64()),
+        _required("thread_id", pa.int64()),
+        pa.field("error", pa.bool_()),
+    ]
+)
+"""One row a span; `request_id` is null outside any request, `error` true where it raised."""
+
+SIGNALS = pa.schema(
+    [
+        _required("time_ns", pa.int64()),
+        _required("signal", _WORD),
+        _required("value", pa.float64()),
+    ]
+)
+"""One row a sample of a time series of the process or the machine."""
+
+TABLES = {"requests": REQUESTS, "spans": SPANS, "signals": SIGNALS}

@@ -1,0 +1,1 @@
+"""Time series of the process and the machine beside a run."""

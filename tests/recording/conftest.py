@@ -1,0 +1,81 @@
+"""Both recording cores, a clock that stands still until told, and their rows as dictionaries."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from latprof.recording.rows import request_rows, span_rows
+
+
+class HeldClock:
+    """A clock that a test moves by hand."""
+
+    def __init__(self) -> None:
+        self.now_ns = 1_000
+
+    def __call__(self) -> int:
+        return self.now_ns
+
+    def advance(self, by_ns: int) -> None:
+        self.now_ns += by_ns
+
+
+class Recording:
+    """A core that records, and what came out of it."""
+
+    def __init__(self, core: ModuleType, clock: HeldClock) -> None:
+        self.core = core
+        self.clock = clock
+        self.stage = core.stage
+
+    def rows(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        requests, spans, lost = self.core.drain()
+        assert lost == 0
+        names = self.core.stage_names()
+        span_dicts = [dict(zip(row.dtype.names, row.tolist())) for row in span_rows(spans)]
+        for row in span_dicts:
+            row["stage"] = names[row["stage"]]
+        return (
+            [dict(zip(row.dtype.names, row.tolist())) for row in request_rows(requests)],
+            span_dicts,
+        )
+
+    def spans(self) -> list[dict[str, Any]]:
+        return self.rows()[1]
+
+
+@pytest.fixture(params=["_core", "_plain"])
+def core(request: pytest.FixtureRequest) -> Iterator[ModuleType]:
+    try:
+        module = importlib.import_module(f"latprof.recording.{request.param}")
+    except ImportError:
+        pytest.skip("the C core is not built: no C compiler when latprof was installed")
+    assert not module.is_active(), "an earlier test left a recording on"
+    yield module
+    module.stop()
+    module.drain()
+
+
+@pytest.fixture
+def recording(core: ModuleType) -> Recording:
+    """Each of the two cores in turn."""
+    clock = HeldClock()
+    core.start(False, clock)
+    return Recording(core, clock)
+
+
+@pytest.fixture
+def in_use() -> Iterator[Recording]:
+    """The core that latprof has chosen."""
+    chosen = importlib.import_module("latprof.recording.core")
+    assert not chosen.is_active(), "an earlier test left a recording on"
+    clock = HeldClock()
+    chosen.start(False, clock)
+    yield Recording(chosen, clock)
+    chosen.stop()
+    chosen.drain()
