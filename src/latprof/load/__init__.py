@@ -1,0 +1,1 @@
+"""Load: when requests are sent, and the driver that sends them."""

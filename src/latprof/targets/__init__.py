@@ -1,0 +1,1 @@
+"""Targets: what a request is sent to."""

@@ -1,0 +1,122 @@
+"""In-process targets: a callable of one input, or an object whose `predict` is one."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from latprof.errors import UsageError
+from latprof.recording.hooks import is_hooked
+from latprof.recording.instrument import instrument
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from contextlib import AbstractContextManager
+
+__all__ = ["Target", "resolve"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """What requests are sent to.
+
+    Args:
+        given: The user's own object.
+        name: What reports call it: `module.qualname` of a function, or of an object's class.
+        is_async: Whether a call returns a coroutine, which then runs on an event loop.
+        stages: Stage to method name or names, where the object names its stages; else empty.
+    """
+
+    given: Any
+    name: str
+    is_async: bool
+    stages: Mapping[str, Any]
+
+    @property
+    def call(self) -> Callable[[Any], Any]:
+        """What takes one input: as it is now, so with whatever hooks were placed."""
+        function: Callable[[Any], Any] = _callable_of(self.given)
+        return function
+
+    def instrumented(self) -> AbstractContextManager[object]:
+        """Return a context in which the stages that the object names are timed.
+
+        Where one of them is hooked already, the user has instrumented the object: nothing is done.
+
+        Raises:
+            InstrumentError: A stage names no method, or the object cannot be hooked.
+        """
+        if not self.stages or any(self._is_hooked(path) for path in self._paths()):
+            return contextlib.nullcontext()
+        return instrument(self.given, self.stages)
+
+    def _paths(self) -> Iterable[str]:
+        for methods in self.stages.values():
+            yield from (methods,) if isinstance(methods, str) else methods
+
+    def _is_hooked(self, path: str) -> bool:
+        parts, _, name = path.rpartition(".")
+        try:
+            owner = operator.attrgetter(parts)(self.given) if parts else self.given
+            return is_hooked(owner, getattr(owner, name))
+        except AttributeError:
+            return False  # `instrument` says so better
+
+
+def resolve(target: object) -> Target:
+    """Return `target` as what requests are sent to.
+
+    An object that is callable is called, even where it also has a `predict`. Stages are taken
+    from its attribute `stages`: a list or tuple of method names, or a mapping from stage to
+    method name or names; any other `stages` (the layers of a network, say) is its own affair.
+
+    Args:
+        target: A callable of one input (function, coroutine function, bound method, object with
+            `__call__`), or an object with a method `predict` of one input.
+
+    Raises:
+        UsageError: It is neither.
+
+    >>> resolve(len).name
+    'builtins.len'
+    """
+    call = _callable_of(target)
+    if not callable(call):
+        raise UsageError(
+            "a target is a callable of one input, or an object with a method predict: "
+            f"{type(target).__name__} is neither"
+        )
+    return Target(target, _name(target), _is_async(call), _stages(target))
+
+
+def _callable_of(target: object) -> Any:
+    return target if callable(target) else getattr(target, "predict", None)
+
+
+def _name(target: object) -> str:
+    named: Any = target.func if isinstance(target, functools.partial) else target
+    if not hasattr(named, "__qualname__"):
+        named = type(named)
+    module = getattr(named, "__module__", None) or ""
+    return named.__qualname__ if module in ("", "__main__") else f"{module}.{named.__qualname__}"
+
+
+def _is_async(call: Callable[[Any], Any]) -> bool:
+    """Return whether calling gives a coroutine: an async function, or an async `__call__`."""
+    while isinstance(call, functools.partial):
+        call = call.func
+    return inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(
+        getattr(type(call), "__call__", None)  # noqa: B004 - the method itself is looked at
+    )
+
+
+def _stages(target: object) -> Mapping[str, Any]:
+    stages = getattr(target, "stages", None)
+    if isinstance(stages, list | tuple) and all(isinstance(name, str) for name in stages):
+        return {name: name for name in stages}
+    return dict(stages) if isinstance(stages, Mapping) else {}

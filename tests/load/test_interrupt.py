@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import signal
+import threading
+
+import pytest
+
+from latprof.load.interrupt import graceful
+
+
+def press():
+    signal.raise_signal(signal.SIGINT)
+
+
+def test_the_first_press_is_reported_and_raises_only_where_exposed():
+    presses = []
+    with graceful(lambda: presses.append("hidden"), lambda: False):
+        press()
+    with pytest.raises(KeyboardInterrupt), graceful(lambda: presses.append("seen"), lambda: True):
+        press()
+    assert presses == ["hidden", "seen"]
+
+
+def test_the_second_press_is_as_it_always_was():
+    presses = []
+
+    def press_twice():
+        with graceful(lambda: presses.append(1), lambda: False):
+            press()
+            press()
+
+    with pytest.raises(KeyboardInterrupt):
+        press_twice()
+    assert presses == [1]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_program_that_handles_the_signal_itself_is_left_alone():
+    theirs = []
+    before = signal.signal(signal.SIGINT, lambda *_: theirs.append(1))
+    try:
+        with graceful(lambda: pytest.fail("not ours"), lambda: True):
+            press()
+        assert theirs == [1]
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_other_threads_leave_the_signal_alone():
+    seen = []
+
+    def run():
+        with graceful(lambda: None, lambda: True):
+            seen.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert seen == [signal.default_int_handler]
