@@ -6,9 +6,11 @@ Names are loaded on first use (PEP 562), so that `import latprof` brings in no o
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # as in `typing`, whose import takes longer than all else here
 if TYPE_CHECKING:  # `as` says to type checkers that the name is public here
+    from typing import Any
+
     from latprof.errors import InstrumentError as InstrumentError
     from latprof.errors import LatprofError as LatprofError
     from latprof.errors import MissingDependencyError as MissingDependencyError

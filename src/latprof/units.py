@@ -7,6 +7,7 @@ import math
 __all__ = [
     "bytes_text",
     "count_text",
+    "counted_text",
     "duration_text",
     "interval_text",
     "rate_text",
@@ -111,6 +112,15 @@ def count_text(count: int) -> str:
     '1,234,567'
     """
     return f"{count:,}"
+
+
+def counted_text(count: int, noun: str) -> str:
+    """Return a count with what it counts, an English noun with a regular plural.
+
+    >>> counted_text(1, "request"), counted_text(2000, "request")
+    ('1 request', '2,000 requests')
+    """
+    return f"{count_text(count)} {noun}{'' if count == 1 else 's'}"
 
 
 def rate_text(per_second: float | None) -> str:

@@ -1,0 +1,1 @@
+"""What `latprof doctor` looks at, one file per subject."""

@@ -1,0 +1,104 @@
+"""`latprof demo`: profile the sentiment service that latprof brings along."""
+
+from __future__ import annotations
+
+import shlex
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TextIO
+
+import typer
+
+from latprof.cli.answer import exit_code, print_json, print_screen
+from latprof.cli.folder import fresh_folder
+from latprof.cli.interrupt import kept, raise_if_interrupted
+from latprof.cli.streams import reserved_stdout
+from latprof.units import share_text
+
+if TYPE_CHECKING:
+    from latprof.run.model import Run
+
+__all__ = ["demo"]
+
+
+class Variant(StrEnum):
+    """Which of the services that give the same answers."""
+
+    HEALTHY = "healthy"
+    SLOW = "slow"
+
+
+# What fits half a minute, at some 600 ms a request, and a few seconds: p50 of the one, p99 of the
+# other.
+REQUESTS = {Variant.HEALTHY: 1_500, Variant.SLOW: 40}
+
+NEXT = {
+    Variant.HEALTHY: {
+        "latprof demo --variant slow": "the same service with three faults",
+        "latprof profile MODULE:ATTR": "your own",
+    },
+    Variant.SLOW: {
+        "latprof report {run} --plot waterfall": "single requests, drawn along time",
+        "latprof demo --variant healthy": "the same service without its three faults",
+    },
+}
+
+
+def demo(
+    *,
+    variant: Annotated[
+        Variant, typer.Option(help="The service as it should be, or with three faults.")
+    ] = Variant.HEALTHY,
+    requests: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Reviews to send, one after the other."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Of the run; by default runs/<time>-demo-<variant>."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> int:
+    """Profile the small sentiment service that latprof brings along."""
+    with reserved_stdout() as stdout:
+        run = _recorded(
+            variant, requests or REQUESTS[variant], out or fresh_folder(f"demo-{variant}")
+        )
+        png = run.path / "breakdown.png"
+        run.plot("breakdown", png)
+        if as_json:
+            print_json(run, stdout, png)
+        else:
+            print_screen(run, stdout)
+            _say_next(run, png, variant, stdout)
+    raise_if_interrupted(run)
+    return exit_code(run)
+
+
+def _recorded(variant: Variant, requests: int, out: Path) -> Run:
+    import latprof
+    from latprof.demo.service import make
+
+    with make(variant) as service, kept(out):
+        inputs = [service.sample(i) for i in range(requests)]
+        return latprof.profile(service, inputs, out=out)
+
+
+def _say_next(run: Run, png: Path, variant: Variant, stdout: TextIO) -> None:
+    stdout.write(f"\nrun      {run.path}\npicture  {png}\n\n{_finding(run)}\n")
+    place = shlex.quote(str(run.path))
+    steps = NEXT[variant].items()
+    stdout.writelines(f"  {step.format(run=place)}\n      {why}\n" for step, why in steps)
+
+
+def _finding(run: Run) -> str:
+    """Return which row takes most of the time, and whether it computes or waits."""
+    from latprof.report.stages import largest_stage
+
+    table = run.breakdown()
+    stage = largest_stage(table)
+    if stage is None:
+        return "No request was measured."
+    row = table.to_dict("index")[stage]
+    how = "waiting" if row["blocked_share"] > row["cpu_share"] else "computing"
+    return f"{stage} takes {share_text(row['share'])} of the time, {how}. Next:"
