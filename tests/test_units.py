@@ -49,3 +49,31 @@ def test_other_quantities():
     assert units.count_text(1_234_567) == "1,234,567"
     assert units.rate_text(49.87) == "49.9/s"
     assert units.rate_text(None) == "–"
+
+
+@pytest.mark.parametrize(
+    ("value_ns", "text"),
+    [
+        (0, "0"),
+        (1, "<0.01"),
+        (52_000, "0.05"),
+        (999_999, "1.00"),
+        (41_234_000, "41.2"),
+        (9_876_000_000, "9,876"),
+        (None, "–"),
+        (math.nan, "–"),
+    ],
+)
+def test_a_number_in_a_column_of_milliseconds(value_ns, text):
+    assert units.scaled_text(value_ns, 1e6) == text
+
+
+def test_an_interval_shows_an_open_end_as_a_dash():
+    assert units.interval_text(39_000_000, 44_610_000, 1e6) == "[39.0, 44.6]"
+    assert units.interval_text(39_000_000, None, 1e6) == "[39.0, –]"
+
+
+def test_one_is_singular():
+    assert units.counted_text(1, "request") == "1 request"
+    assert units.counted_text(0, "request") == "0 requests"
+    assert units.counted_text(1_200, "span") == "1,200 spans"
