@@ -43,13 +43,16 @@ def record(folder, flushed, rows):
         flushed[:8] = first.to_bytes(8, "little")
 
 
-def killed_child(work, life_s):
+def killed_child(work, flushed, life_s):
+    """Fork a child that works, wait until it has flushed where asked to, and kill it later."""
     child = os.fork()
     if child == 0:
         try:
             work()
         finally:
             os._exit(0)
+    while flushed is not None and flushed[:8] == bytes(8):
+        time.sleep(0.001)
     time.sleep(life_s)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
@@ -70,7 +73,9 @@ def main():
         else:
             shutil.copytree(folder / "original", home)
             work = functools.partial(finish, home)
-        killed_child(work, chance.uniform(0, life_s))
+        # Every other recording is killed at work, however long the machine lets it wait for that.
+        waits_for = flushed if task == "record" and number % 2 else None
+        killed_child(work, waits_for, chance.uniform(0, life_s))
         victim = {"folder": str(home), "flushed": int.from_bytes(flushed[:8], "little")}
         sys.stdout.write(json.dumps(victim) + "\n")
 

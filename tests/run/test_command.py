@@ -2,61 +2,61 @@ from __future__ import annotations
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from latprof.run.command import HIDDEN, scrubbed
 
-SECRET = "hunter2-Geheim"
+SAMPLE = "hunter2-Geheim"
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["--token", SECRET],
-        ["-token", SECRET],
-        ["--hf-token", SECRET],
-        ["--accessToken", SECRET],
-        ["--password", SECRET],
-        ["--db-passwd", SECRET],
-        ["--api-key", SECRET],
-        ["--api_key", SECRET],
-        ["--APIKEY", SECRET],
-        ["--openai-api-key", SECRET],
-        ["--secret", SECRET],
-        ["--client-secret-value", SECRET],
-        ["--aws-secret-access-key", SECRET],
-        ["--key", SECRET],
-        ["--auth", SECRET],
-        ["--credentials", SECRET],
-        ["--cookie", SECRET],
-        ["--password", f"-{SECRET}"],
-        ["-u", f"me:{SECRET}"],
-        ["--user", f"me:{SECRET}"],
-        [f"--token={SECRET}"],
-        [f"--password={SECRET} with {SECRET}"],
-        [f"--password={SECRET}\n{SECRET}"],
-        [f"API_KEY={SECRET}"],
-        [f"HF_TOKEN={SECRET}"],
-        [f"password: {SECRET}"],
-        ["-H", f"Authorization: Bearer {SECRET}"],
-        ["-H", f"X-Api-Key: {SECRET}"],
-        ["--header", f"Cookie: session={SECRET}; other={SECRET}"],
-        [f"http://me:{SECRET}@host/path"],
-        [f"--url=postgres://me:{SECRET}@host:5432/db"],
-        [f"https://{SECRET}@host/repo.git"],
-        [f"http://host/?a=1&token={SECRET}&b=2"],
-        [f"http://host/?X-Amz-Signature={SECRET}"],
-        [f'{{"user": "me", "password": "{SECRET}"}}'],
-        ["-c", f"connect(user='me', password='{SECRET}')"],
-        ["-c", f'connect(api_key = "{SECRET}")'],
-        ["-c", f"headers = dict(a='Bearer {SECRET}')"],
-        ["--config", f"a=1,secret={SECRET},b=2"],
+        ["--token", SAMPLE],
+        ["-token", SAMPLE],
+        ["--hf-token", SAMPLE],
+        ["--accessToken", SAMPLE],
+        ["--password", SAMPLE],
+        ["--db-passwd", SAMPLE],
+        ["--api-key", SAMPLE],
+        ["--api_key", SAMPLE],
+        ["--APIKEY", SAMPLE],
+        ["--openai-api-key", SAMPLE],
+        ["--secret", SAMPLE],
+        ["--client-secret-value", SAMPLE],
+        ["--aws-secret-access-key", SAMPLE],
+        ["--key", SAMPLE],
+        ["--auth", SAMPLE],
+        ["--credentials", SAMPLE],
+        ["--cookie", SAMPLE],
+        ["--password", f"-{SAMPLE}"],
+        ["-u", f"me:{SAMPLE}"],
+        ["--user", f"me:{SAMPLE}"],
+        [f"--token={SAMPLE}"],
+        [f"--password={SAMPLE} with {SAMPLE}"],
+        [f"--password={SAMPLE}\n{SAMPLE}"],
+        [f"API_KEY={SAMPLE}"],
+        [f"HF_TOKEN={SAMPLE}"],
+        [f"password: {SAMPLE}"],
+        ["-H", f"Authorization: Bearer {SAMPLE}"],
+        ["-H", f"X-Api-Key: {SAMPLE}"],
+        ["--header", f"Cookie: session={SAMPLE}; other={SAMPLE}"],
+        [f"http://me:{SAMPLE}@host/path"],
+        [f"--url=postgres://me:{SAMPLE}@host:5432/db"],
+        [f"https://{SAMPLE}@host/repo.git"],
+        [f"http://host/?a=1&token={SAMPLE}&b=2"],
+        [f"http://host/?X-Amz-Signature={SAMPLE}"],
+        [f'{{"user": "me", "password": "{SAMPLE}"}}'],
+        ["-c", f"connect(user='me', password='{SAMPLE}')"],
+        ["-c", f'connect(api_key = "{SAMPLE}")'],
+        ["-c", f"headers = dict(a='Bearer {SAMPLE}')"],
+        ["--config", f"a=1,secret={SAMPLE},b=2"],
     ],
     ids=" ".join,
 )
 def test_secrets_are_hidden(arguments):
     text = " ".join(scrubbed(["serve", *arguments, "--port", "80"]))
-    assert SECRET not in text
+    assert SAMPLE not in text
     assert HIDDEN in text
     assert text.startswith("serve ")
     assert text.endswith("--port 80")
@@ -111,6 +111,7 @@ def test_bytes_that_are_no_text_are_storable():
     assert scrubbed(["caf\udce9", "--token=\udce9"]) == ["caf?", "--token=***"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=30), max_size=5))
 def test_any_arguments_are_kept_in_number_and_storable(arguments):
     cleaned = scrubbed(arguments)
@@ -118,7 +119,10 @@ def test_any_arguments_are_kept_in_number_and_storable(arguments):
     assert all(argument.encode("utf-8") is not None for argument in cleaned)
 
 
-def test_hostile_arguments_take_no_time():
-    scrubbed(
-        ["token" * 20_000, "-" * 50_000, "a." * 50_000 + "=", "token=" * 10_000, "://" * 20_000]
-    )
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize(
+    "argument", ["token", "-", "a.", "token=", "://", "token='", 'token="', "bearer ", "a@", "sk-"]
+)
+def test_hostile_arguments_do_not_keep_it_busy(argument):
+    for text in (argument * 20_000, argument * 20_000 + "="):
+        assert len(scrubbed([text])[0]) <= 500

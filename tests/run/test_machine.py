@@ -121,9 +121,9 @@ def test_without_proc_the_library_is_asked(tmp_path):
 @given(st.dictionaries(st.sampled_from(sorted(FILES)), st.binary(max_size=60)))
 def test_files_of_any_content_only_leave_facts_out(tmp_path_factory, files):
     root = tmp_path_factory.getbasetemp() / "odd"
-    for name in FILES:
+    for name, text in FILES.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(files.get(name, FILES[name].encode()))
+        (root / name).write_bytes(files.get(name, text.encode()))
     usable = machine.cpu(root)["usable_cpus"]
     assert usable is None or usable > 0
     assert set(machine.memory(root)) == {"total_bytes", "available_bytes", "limit_bytes"}

@@ -200,7 +200,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(KEYS)), JSON, max_size=3))
 def test_odd_values_are_refused_or_read_and_nothing_else(tmp_path_factory, changes):
     folder = tmp_path_factory.getbasetemp()

@@ -19,6 +19,7 @@ from latprof.analysis import validity
 from latprof.errors import RecordingError, RunFormatError, StorageError
 from latprof.run import parquet
 from latprof.run import recover as recover_module
+from latprof.run.model import Validity, Verdict
 from latprof.run.recover import finish, recover
 from latprof.run.spool import STREAMS, Spool, stream_path
 from latprof.run.store import open_run
@@ -239,9 +240,10 @@ def victims(task, folder, count, life_s):
 
 
 @pytest.mark.slow
-def test_a_killed_recording_has_all_that_it_had_flushed(tmp_path):
+def test_a_killed_recording_has_all_that_it_had_flushed(tmp_path, monkeypatch):
+    monkeypatch.setattr(validity, "judge", lambda run: Validity(Verdict.VALID))  # for speed
     begun = 0
-    for victim in victims("record", tmp_path, 100, 0.1):
+    for victim in victims("record", tmp_path, 100, 0.04):
         folder = Path(victim["folder"])
         if not (folder / "run.json").exists():
             assert victim["flushed"] == 0
@@ -252,7 +254,7 @@ def test_a_killed_recording_has_all_that_it_had_flushed(tmp_path):
         assert len(ids) >= victim["flushed"]
         assert len(run.table("spans")) >= 2 * victim["flushed"]
         begun += victim["flushed"] > 0
-    assert begun > 10
+    assert begun >= 50
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ import functools
 import importlib.util
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -15,10 +16,8 @@ pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not 
 
 def git(folder, *arguments):
     identity = ["-c", "user.name=n", "-c", "user.email=e", "-c", "commit.gpgsign=false"]
-    answer = subprocess.run(
-        ["git", *identity, "-C", folder, *arguments], check=True, capture_output=True, text=True
-    )
-    return answer.stdout.strip()
+    command = [shutil.which("git"), *identity, "-C", folder, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 @pytest.fixture(autouse=True)
@@ -27,34 +26,34 @@ def patience(monkeypatch):
     monkeypatch.setattr(repository, "_PATIENCE_S", 30)
 
 
+CODE = """
+class Service:
+    def __call__(self, x): return x
+def predict(x): return x
+"""
+
+
 @pytest.fixture
-def service(tmp_path):
+def service(tmp_path, monkeypatch):
     """A module in a folder of a repository with one commit."""
     (tmp_path / "src").mkdir()
     source = tmp_path / "src" / "service.py"
-    source.write_text(
-        "class Service:\n    def __call__(self, x): return x\ndef predict(x): return x\n"
-    )
+    source.write_text(CODE)
     git(tmp_path, "init", "-q")
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "-q", "-m", "first")
     spec = importlib.util.spec_from_file_location("service_of_a_test", source)
     module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "service_of_a_test", module)
     spec.loader.exec_module(module)
     return module
 
 
 def test_the_commit_is_that_of_the_targets_repository(service, tmp_path):
+    instance, partial = service.Service(), functools.partial(service.predict)
+    targets = [service.predict, service.Service, instance, instance.__call__, partial]
     expected = {"commit": git(tmp_path, "rev-parse", "HEAD"), "dirty": False}
-    partial = functools.partial(service.predict)
-    for target in (
-        service.predict,
-        service.Service,
-        service.Service(),
-        partial,
-        service.Service().__call__,
-    ):
-        assert commit_of(target) == expected
+    assert [commit_of(target) for target in targets] == [expected] * len(targets)
 
 
 def test_a_change_makes_it_dirty_and_a_new_file_does_not(service, tmp_path):
@@ -75,13 +74,13 @@ def git_head(folder, monkeypatch):
 
 
 def test_without_a_target_the_program_decides(service, monkeypatch):
-    monkeypatch.setitem(repository.sys.modules, "__main__", service)
+    monkeypatch.setitem(sys.modules, "__main__", service)
     assert commit_of(None) == commit_of(service.predict)
 
 
 def test_no_repository_no_commit_or_no_git_is_none(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delattr(repository.sys.modules["__main__"], "__file__", raising=False)
+    monkeypatch.delattr(sys.modules["__main__"], "__file__", raising=False)
     assert commit_of(None) is None
     git(tmp_path, "init", "-q")
     assert commit_of(None) is None
@@ -102,7 +101,7 @@ def test_a_git_that_does_not_answer_is_not_waited_for(service, tmp_path, monkeyp
 def test_targets_of_no_file_are_of_no_repository(tmp_path):
     class Hostile:
         def __getattr__(self, name):
-            raise RuntimeError(name)
+            raise KeyError(name)
 
     assert commit_of(len) is None or isinstance(commit_of(len), dict)
     assert commit_of(3) is None or isinstance(commit_of(3), dict)

@@ -116,7 +116,7 @@ def test_a_whole_run_opens(original):
 
 
 @pytest.mark.slow
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(name=st.sampled_from(FILES), seed=st.integers(0, 2**40))
 def test_damage_by_accident_is_refused(scratch, contents, name, seed):
     source = random.Random(seed)
@@ -127,7 +127,7 @@ def test_damage_by_accident_is_refused(scratch, contents, name, seed):
 
 
 @pytest.mark.slow
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(name=st.sampled_from(FILES[1:]), seed=st.integers(0, 2**40))
 def test_damage_on_purpose_never_escapes_as_another_error(scratch, contents, name, seed):
     source = random.Random(seed)

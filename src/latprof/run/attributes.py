@@ -6,12 +6,24 @@ Light on purpose: it is used in the process that is measured, which need not loa
 from __future__ import annotations
 
 import json
+import math
+from json.encoder import encode_basestring_ascii as _quoted
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 __all__ = ["encode"]
+
+# How json spells what nearly all values are. Spelling them here takes a fifth of its time, on the
+# thread that has to keep up with the requests.
+_SPELLINGS: dict[type, Callable[[Any], str]] = {
+    str: _quoted,
+    int: int.__repr__,
+    float: lambda value: float.__repr__(value) if math.isfinite(value) else json.dumps(value),
+    bool: lambda value: "true" if value else "false",
+    type(None): lambda _: "null",
+}
 
 
 def encode(attributes: Mapping[str, object]) -> str:
@@ -24,6 +36,19 @@ def encode(attributes: Mapping[str, object]) -> str:
     >>> encode({"tokens": 128, "tenant": "acme", "path": b"/v1"})
     '{"tokens": 128, "tenant": "acme", "path": "/v1"}'
     """
+    try:
+        items = ", ".join(
+            [
+                f"{_quoted(key)}: {_SPELLINGS[type(value)](value)}"
+                for key, value in attributes.items()
+            ]
+        )
+    except Exception:  # noqa: BLE001 - see _encode_anything
+        return _encode_anything(attributes)
+    return f"{{{items}}}"
+
+
+def _encode_anything(attributes: Mapping[str, object]) -> str:
     try:
         return json.dumps(dict(attributes), default=_plain)
     except Exception:  # noqa: BLE001 - the values are the user's: they may fail in any way

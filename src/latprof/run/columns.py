@@ -93,10 +93,10 @@ def _rows(texts: pa.Array) -> Iterable[Row]:
 def _row(text: str) -> Row:
     try:
         value = json.loads(text)
-    except RecursionError as error:
-        raise ValueError("attributes are nested too deeply") from error
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"has attributes that are not JSON: {error}") from error
     if not isinstance(value, dict):
-        raise ValueError("attributes are not a JSON object")  # noqa: TRY004 - of a file, not of a call
+        raise ValueError("has attributes that are not an object")  # noqa: TRY004 - a file's fault
     return {storable(name): item for name, item in value.items()}
 
 

@@ -14,22 +14,24 @@ __all__ = ["scrubbed"]
 
 HIDDEN = "***"
 _LONGEST = 500  # characters of one argument: code after -c can be a whole program
+_LOOKED_AT = 4 * _LONGEST  # of one argument; what lies beyond is left out unseen
 
 # Better one harmless option hidden (`--pad-token`) than one password kept.
-_NAME = (
-    r"[\w.-]*(?:token|secret|passw(?:or)?d|passphrase|pass|pwd|cred(?:ential)?s?|api[-_]?key"
-    r"|[-_.]key|access[-_]?key|auth(?:orization)?|cookie|sig(?:nature)?|dsn|webhook"
-    r"|connection[-_]?string)(?![a-z])[\w.-]*"
+_WORD = (
+    r"(?:token|secrets?|passw(?:or)?d|passphrase|pass|pwd|cred(?:ential)?s?|api[-_]?key|[-_.]key"
+    r"|access[-_]?key|auth(?:orization)?|cookie|sig(?:nature)?|dsn|webhook|connection[-_]?string)"
+    r"(?![a-z])"
 )
-_OPTION = re.compile(rf"--?{_NAME}", re.IGNORECASE)
-_ASSIGNMENT = re.compile(rf"(-{{0,2}}{_NAME}\s*[=:])(?!//).+", re.IGNORECASE | re.DOTALL)
+_SECRET = re.compile(_WORD, re.IGNORECASE)
+_ASSIGNMENT = re.compile(r"(-{0,2}[\w.-]+\s?[=:])(?!//)(.+)", re.DOTALL)
+# Repetitions are bounded: a hostile argument must not keep the expression busy for minutes.
 _INSIDE = re.compile(
-    rf"({_NAME}[\"']?\s*[=:]\s*)(?!//)"
-    r"(\"[^\"]*\"|'[^']*'|(?:(?:bearer|basic|token|digest)\s+)?[^\s\"'&,;#]+)",
+    rf"([\w.-]{{0,40}}{_WORD}[\w.-]{{0,40}}[\"']?\s?[=:]\s?)(?!//)"
+    r"(\"[^\"]*\"|'[^']*'|(?:(?:bearer|basic|token|digest)\s)?[^\s\"'&,;#]+)",
     re.IGNORECASE,
 )
 _URL_USER = re.compile(r"(\w://)[^/\s@]+@")
-_BEARER = re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{6,}", re.IGNORECASE)
+_BEARER = re.compile(r"\b(bearer|basic)\s[\w.~+/=-]{6,}", re.IGNORECASE)
 # The shapes in which well-known services give out keys.
 _KEY = re.compile(
     r"\b(?:sk|pk|rk|hf|gh[oprsu]|github_pat|glpat|xox[abeprs]|AKIA|ASIA|AIza|eyJ)[-_]?[\w.-]{16,}"
@@ -56,14 +58,17 @@ def _is_value(option: str, argument: str) -> bool:
     """Whether an argument is the value of a secret option before it, and not the next option."""
     if option in _LOGIN_OPTIONS:
         return ":" in argument
-    return bool(_OPTION.fullmatch(option)) and not argument.startswith("--")
+    if not option.startswith("-") or "=" in option or argument.startswith("--"):
+        return False
+    return _SECRET.search(option[:_LOOKED_AT]) is not None
 
 
 def _clean(argument: str) -> str:
-    whole = _ASSIGNMENT.fullmatch(argument)
-    if whole:
-        return f"{storable(whole[1])}{HIDDEN}"
-    text = _URL_USER.sub(rf"\1{HIDDEN}@", storable(argument))
+    text = storable(argument[:_LOOKED_AT])
+    assignment = _ASSIGNMENT.fullmatch(text)
+    if assignment and _SECRET.search(assignment[1]):
+        return assignment[1] + HIDDEN
+    text = _URL_USER.sub(rf"\1{HIDDEN}@", text)
     text = _INSIDE.sub(rf"\1{HIDDEN}", text)
     text = _KEY.sub(HIDDEN, _BEARER.sub(rf"\1 {HIDDEN}", text))
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

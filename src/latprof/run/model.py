@@ -109,7 +109,9 @@ class Validity:
 class Run:
     """A saved run: its tables, its verdict and what can be asked of it.
 
-    Made by `latprof.profile`, `latprof.record` and `latprof.open_run`.
+    Made by `latprof.profile`, `latprof.record` and `latprof.open_run`. Its tables are read from
+    disk when first asked for. Columns that you add to them stay yours; with pandas 2, copy a table
+    before you change values in place.
 
     Args:
         path: The folder.

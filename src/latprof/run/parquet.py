@@ -55,6 +55,8 @@ def write(target: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> int:
         for table in tables:
             writer.write_table(table, row_group_size=max(1, table.num_rows))
             rows += table.num_rows
+        if rows == 0:  # older versions of pyarrow cannot read a file without a row group
+            writer.write_table(schema.empty_table())
     return rows
 
 

@@ -82,11 +82,12 @@ def recover(folder: Path | str) -> Run:
     """
     folder = as_folder(folder)
     manifest = run_json.read(folder)
-    if manifest["state"] == "recording":
-        _refuse_live(folder)
-        _finish(folder, manifest | {"recovered": True})
-    _delete_spool(folder)
-    return open_run(folder)
+    if manifest["state"] == "finished":
+        _delete_spool(folder)
+        return open_run(folder)
+    _refuse_live(folder)
+    run_json.write(folder, manifest | {"recovered": True})
+    return finish(folder)
 
 
 def _refuse_live(folder: Path) -> None:

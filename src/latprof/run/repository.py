@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import operator
 import os
 import subprocess
 import sys
@@ -17,7 +18,8 @@ _PATIENCE_S = 0.2
 def commit_of(target: object | None) -> dict[str, Any] | None:
     """Return `{"commit": ..., "dirty": ...}` of the repository that holds the target's source.
 
-    Without a target it is the repository of the program that runs, or of the working directory.
+    Where the target has no source file, or there is no target, it is the repository of the program
+    that runs, or else of the working directory.
 
     Args:
         target: A function, an object or a class.
@@ -34,22 +36,29 @@ def commit_of(target: object | None) -> dict[str, Any] | None:
 
 def _folder_of(target: object | None) -> Path | None:
     try:
-        source = _source_of(target)
-        folder = Path(source).resolve().parent if source else Path.cwd()
+        source = _source_of(target) or _program()
+        folder = source.resolve().parent if source else Path.cwd()
     except (OSError, ValueError, RuntimeError):
         return None
     return None if "site-packages" in folder.parts else folder
 
 
-def _source_of(target: object | None) -> str | None:
-    if target is None:
-        return getattr(sys.modules.get("__main__"), "__file__", None)
-    for candidate in (target, getattr(target, "func", None), type(target)):
+def _source_of(target: object | None) -> Path | None:
+    """Return the file that defines a target; None where it has none, as in a notebook."""
+    named = operator.attrgetter("func")  # of functools.partial
+    for candidate in (lambda: target, lambda: named(target), lambda: type(target)):
         try:
-            return inspect.getfile(inspect.unwrap(candidate))  # type: ignore[arg-type]
+            source = Path(inspect.getfile(inspect.unwrap(candidate())))  # type: ignore[arg-type]
+            if source.exists():
+                return source
         except Exception:  # noqa: BLE001, S112 - the target is the user's: its attributes may fail
             continue
     return None
+
+
+def _program() -> Path | None:
+    file = getattr(sys.modules.get("__main__"), "__file__", None)
+    return Path(file) if file else None
 
 
 def _ask(folder: Path) -> dict[str, Any] | None:

@@ -49,7 +49,9 @@ class _Message:
 
 
 def batches(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    """Yield the whole batches of a stream up to the first that is torn or damaged.
+    """Yield the whole batches of a stream, without those whose bytes are damaged.
+
+    Where the stream is cut off, or does not go on with a message, it ends.
 
     Args:
         path: The stream; none there means no rows.
@@ -82,7 +84,9 @@ def _decoded(path: Path, file: BinaryIO, size: int, schema: pa.Schema) -> Iterat
             if message.kind == _Kind.DICTIONARY and message.dictionary_id < len(schema):
                 dictionaries[message.dictionary_id] = message
             elif message.kind == _Kind.BATCH:
-                yield _batch([head, *dictionaries.values(), message])
+                batch = _batch([head, *dictionaries.values(), message])
+                if batch is not None:
+                    yield batch
 
 
 def _require_schema(path: Path, head: _Message, schema: pa.Schema) -> None:
@@ -94,18 +98,14 @@ def _require_schema(path: Path, head: _Message, schema: pa.Schema) -> None:
         raise RunFormatError(path, "has columns that latprof did not write")
 
 
-def _batch(messages: Iterable[_Message]) -> pa.RecordBatch:
-    """Return the one batch of a stream that is made of these messages.
-
-    Raises:
-        ValueError: Their bytes do not hold one.
-    """
+def _batch(messages: Iterable[_Message]) -> pa.RecordBatch | None:
+    """Return the one batch of a stream of these messages; None where their bytes hold none."""
     stream = b"".join(part for message in messages for part in message.parts)
     try:
         batch = pa.ipc.open_stream(stream).read_next_batch()
         batch.validate(full=True)
-    except Exception as error:  # what decoders say to bad bytes is no closed list
-        raise ValueError(one_line(error)) from error
+    except Exception:  # noqa: BLE001 - what decoders say to bad bytes is no closed list
+        return None
     return batch
 
 
