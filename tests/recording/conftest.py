@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+import latprof
 from latprof.recording.rows import request_rows, span_rows
 
 
@@ -79,3 +84,55 @@ def in_use() -> Iterator[Recording]:
     yield Recording(chosen, clock)
     chosen.stop()
     chosen.drain()
+
+
+class Script:
+    """Python source that runs in a process of its own, in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __call__(self, source: str, *arguments: str, **options: Any) -> str:
+        """Return what it prints, once it has ended well and without complaint."""
+        with self.start(source, *arguments, **options) as process:
+            try:
+                printed, complaint = process.communicate(timeout=120)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+        assert (process.returncode, complaint) == (0, "")
+        return printed
+
+    def start(
+        self, source: str, *arguments: str, before: tuple[str, ...] = (), **variables: str
+    ) -> subprocess.Popen[str]:
+        """Start it, with the words of a command `before` it and `variables` in its environment."""
+        file = self._folder / "script.py"
+        file.write_text(source)
+        path = str(Path(latprof.__file__).parents[1])
+        # Python 3.12 began to warn of forks beside threads; all other warnings are errors.
+        strict = ("-X", "dev", "-W", "error", "-W", "ignore:This process:DeprecationWarning")
+        return subprocess.Popen(
+            [*before, sys.executable, *strict, str(file), *arguments],
+            cwd=self._folder,
+            env={**os.environ, "PYTHONPATH": path, **variables},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Script:
+    return Script(tmp_path)
+
+
+@pytest.fixture
+def namespace() -> tuple[str, ...]:
+    """The head of a command that may mount file systems, seen by nobody else."""
+    command = ("unshare", "--user", "--map-root-user", "--mount")
+    try:
+        subprocess.run([*command, "mount", "-t", "tmpfs", "none", "/tmp"], check=True, timeout=10)  # noqa: S108
+    except (OSError, subprocess.SubprocessError):
+        pytest.skip("this system allows no mounts of one's own")
+    return command

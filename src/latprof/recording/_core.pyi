@@ -16,9 +16,7 @@ class Stage:
 
 @final
 class Request:
-    def __init__(
-        self, request_id: int, intended_ns: int = -1, worker: int = 0, /
-    ) -> None: ...
+    def __init__(self, request_id: int, intended_ns: int = -1, worker: int = 0, /) -> None: ...
     @property
     def request_id(self) -> int: ...
     @property

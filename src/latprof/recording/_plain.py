@@ -6,6 +6,8 @@ itself; the C core keeps stacks instead, because setting the variable is most of
 
 from __future__ import annotations
 
+import gc
+import itertools
 import os
 import struct
 import sys
@@ -37,6 +39,9 @@ UNKNOWN: Final = -1
 _SPAN_ROW = struct.Struct("=8q2i")
 _REQUEST_ROW = struct.Struct("=4q2i")
 _ENDS_OF_ITERATION = (StopIteration, StopAsyncIteration, GeneratorExit)
+# Up to Python 3.11 an allocation can collect garbage. A finalizer with a stage in it would then set
+# our variable while it is being set, which the interpreter does not survive.
+_COLLECTS_ANYWHERE = sys.version_info < (3, 12)
 _MAY_AWAIT = CO_COROUTINE | CO_ITERABLE_COROUTINE | CO_ASYNC_GENERATOR
 
 
@@ -47,11 +52,10 @@ class _State:
         self.active = False
         self.full = False
         self.generation = 0
-        self.next_span_id = 0
+        self.span_ids = itertools.count()  # its next is atomic
         self.clock: Callable[[], int] = time.perf_counter_ns
         self.spans: list[bytes] = []
         self.requests: list[bytes] = []
-        self.lock = threading.Lock()
 
 
 class _Schedstat:
@@ -71,7 +75,7 @@ class _Schedstat:
 
     def runqueue_ns(self) -> int:
         fields = os.pread(self.descriptor, 64, 0).split() if self.descriptor >= 0 else ()
-        return int(fields[1]) if len(fields) > 1 else UNKNOWN
+        return int(fields[1]) if len(fields) > 1 and fields[1].isdigit() else UNKNOWN
 
 
 class _Thread(threading.local):
@@ -129,9 +133,7 @@ class Stage:
         if not _state.active:
             return self
         frame = _Frame(self, _innermost())
-        with _state.lock:
-            frame.span_id = _state.next_span_id
-            _state.next_span_id += 1
+        frame.span_id = next(_state.span_ids)
         _set_innermost(frame)
         frame.thread_id = _thread.thread_id
         # Nothing tells whether an async caller was suspended, which makes its CPU time unknown.
@@ -143,7 +145,7 @@ class Stage:
         frame.start_ns = _state.clock()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None = None, *_: object) -> None:
         if not _state.active:
             return
         end_ns = _state.clock()
@@ -246,6 +248,7 @@ _state = _State()
 _thread = _Thread()
 _frames: ContextVar[_Node | None] = ContextVar("latprof_frame", default=None)
 _stages: dict[str, Stage] = {}
+_names: dict[str, None] = {}
 
 
 def _innermost() -> _Node | None:
@@ -262,7 +265,12 @@ def _innermost() -> _Node | None:
 
 def _set_innermost(frame: _Node | None) -> None:
     _thread.innermost = frame
+    collects = _COLLECTS_ANYWHERE and gc.isenabled()
+    if collects:
+        gc.disable()
     _frames.set(frame)
+    if collects:
+        gc.enable()
 
 
 def _contains(frame: _Node | None, request: Request) -> bool:
@@ -306,8 +314,10 @@ def stage(name: str, /) -> Stage:
         return _stages[name]
     except (KeyError, TypeError):
         name = stage_name(name)
-    with _state.lock:
-        return _stages.setdefault(name, Stage(name, len(_stages)))
+    # No lock: a finalizer may want a stage in the midst of this. Each step is atomic, and a name
+    # keeps its place, which is the code.
+    _names.setdefault(name)
+    return _stages.setdefault(name, Stage(name, list(_names).index(name)))
 
 
 def start(full: bool, clock: Callable[[], int] | None = None, /) -> None:  # noqa: FBT001 - as in C
@@ -315,7 +325,7 @@ def start(full: bool, clock: Callable[[], int] | None = None, /) -> None:  # noq
     _state.clock = clock or time.perf_counter_ns
     _state.spans.clear()
     _state.requests.clear()
-    _state.next_span_id = 0
+    _state.span_ids = itertools.count()
     _state.full = full
     _state.generation += 1
     _state.active = True
@@ -334,7 +344,6 @@ def after_fork() -> None:
     _state.spans.clear()
     _state.requests.clear()
     _state.generation += 1
-    _state.lock = threading.Lock()
     _thread = _Thread()
 
 
@@ -376,4 +385,4 @@ def now_ns() -> int:
 
 def stage_names() -> list[str]:
     """Return the names of all stages, by code."""
-    return list(_stages)
+    return list(_names)

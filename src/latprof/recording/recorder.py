@@ -9,7 +9,8 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +19,7 @@ from typing import Any, Literal, Self
 from latprof.errors import LatprofError, RecordingError, StorageError, UsageError
 from latprof.recording import core, session
 from latprof.recording.propagation import Propagation
-from latprof.recording.rows import RequestColumns, request_rows, span_columns, span_rows
+from latprof.recording.rows import RequestColumns, Rows, request_rows, span_columns, span_rows
 from latprof.run.disk import as_folder, refusals
 from latprof.run.environment import fingerprint
 from latprof.run.model import Run
@@ -30,8 +31,10 @@ __all__ = ["PROBES", "Counts", "Probe", "Recorder", "record"]
 
 Probe = Literal["full", "wall"]
 PROBES = ("full", "wall")
-FLUSH_INTERVAL_S = 0.5  # a killed recording may lose a second; each flush may delay a request
+FLUSH_INTERVAL_S = 0.5  # each flush may delay a request by some milliseconds: not too often
+BUSY_INTERVAL_S = 0.1
 SIGNAL_INTERVAL_NS = 1_000_000_000
+_PART_ROWS = 8192
 
 
 @dataclass(slots=True)
@@ -183,11 +186,18 @@ class Recorder:
 
     def _keep_flushing(self) -> None:
         signals_due_ns = core.now_ns() + SIGNAL_INTERVAL_NS
-        while not self._ended.wait(FLUSH_INTERVAL_S):
+        pause_s = FLUSH_INTERVAL_S
+        while not self._ended.wait(pause_s):
+            began_s, rows_before = time.monotonic(), self.counts.requests + self.counts.spans
             now_ns = core.now_ns()
             self._flush(with_signals=now_ns >= signals_due_ns)
             if now_ns >= signals_due_ns:
                 signals_due_ns = now_ns + SIGNAL_INTERVAL_NS
+            # From begin to begin, since a flush takes time; sooner where rows pour in, so that no
+            # backlog outlives the second which a killed recording may lose.
+            pours = self.counts.requests + self.counts.spans - rows_before > _PART_ROWS
+            interval_s = BUSY_INTERVAL_S if pours else FLUSH_INTERVAL_S
+            pause_s = began_s + interval_s - time.monotonic()
         self._flush(with_signals=True)
 
     def _flush(self, *, with_signals: bool) -> None:
@@ -218,15 +228,19 @@ class Recorder:
             return {}
 
     def _append(self, requests: bytes, spans: bytes) -> None:
-        if requests:
-            rows = request_rows(requests)
+        """Append rows part by part: no row waits for all, and a full disk has room for the first.
+
+        Spans go first: a request that is there has its spans.
+        """
+        for rows in _parts(span_rows(spans)):
+            self._spool.append_spans(span_columns(rows))
+            self._spool.flush()
+            self.counts.spans += len(rows)
+        for rows in _parts(request_rows(requests)):
             self._spool.append_requests(self._columns.of(rows))
+            self._spool.flush()
             self.counts.requests += len(rows)
             self.counts.errors += int((rows["status"] != 0).sum())
-        if spans:
-            rows = span_rows(spans)
-            self._spool.append_spans(span_columns(rows))
-            self.counts.spans += len(rows)
 
     def _append_signals(self, values: Mapping[str, float]) -> None:
         now_ns = core.now_ns()
@@ -251,6 +265,11 @@ class Recorder:
             ) from error
         if self.broken is not None:
             raise self.broken
+
+
+def _parts(rows: Rows) -> Iterator[Rows]:
+    for start in range(0, len(rows), _PART_ROWS):
+        yield rows[start : start + _PART_ROWS]
 
 
 def record(

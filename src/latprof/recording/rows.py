@@ -12,7 +12,7 @@ from latprof.recording import core
 from latprof.run.attributes import encode
 from latprof.run.vocabulary import STATUSES
 
-__all__ = ["RequestColumns", "request_rows", "span_columns", "span_rows"]
+__all__ = ["RequestColumns", "Rows", "request_rows", "span_columns", "span_rows"]
 
 # The layout of SpanRow and RequestRow in native/rows.h.
 _SPAN = np.dtype(

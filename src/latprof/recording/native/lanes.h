@@ -109,16 +109,22 @@ static void remember(Lane *lane)
     here.generation = generation;
 }
 
-/* Make `lane` the lane of this context, which holds it from now on. */
+/* Make `lane` the lane of this context, which holds it from now on.
+ *
+ * Up to Python 3.11 an allocation can collect garbage. A finalizer with a stage in it would then set
+ * the variable while it is being set, which neither the interpreter nor we would survive. */
 static int settle(Lane *lane)
 {
+    int collects = PyGC_Disable();
     PyObject *token = PyContextVar_Set(lane_var, (PyObject *)lane);
-    if (token == NULL)
-        return -1;
-    Py_DECREF(token);
-    lane->owner = PyThreadState_Get()->context;
-    remember(lane);
-    return 0;
+    Py_XDECREF(token);
+    if (token != NULL) {
+        lane->owner = PyThreadState_Get()->context;
+        remember(lane);
+    }
+    if (collects)
+        PyGC_Enable();
+    return token == NULL ? -1 : 0;
 }
 
 /* This context was entered anew: find its lane, or give it one. */
