@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import itertools
 import signal
+import subprocess
 import threading
 
 import numpy as np
@@ -218,3 +220,22 @@ def test_progress_goes_to_the_error_stream_only(capsys):
     shown = capsys.readouterr()
     assert shown.out == ""
     assert "2/2" in shown.err
+
+
+def test_the_run_names_the_commit_of_the_targets_own_repository(tmp_path, monkeypatch):
+    for command in (
+        ["init", "-q"],
+        ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-q", "--allow-empty", "-m", "x"],
+    ):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)  # noqa: S607 - whichever git is there
+    (tmp_path / "their_service.py").write_text("def predict(x):\n    return x\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    run = lp.profile(importlib.import_module("their_service").predict, [1], progress=False)
+    head = subprocess.run(
+        ["git", "rev-parse", "HEAD"],  # noqa: S607 - whichever git is there
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
+    assert head in str(run.environment)

@@ -6,7 +6,9 @@ import importlib
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,7 +16,12 @@ from typing import Any
 import pytest
 
 import latprof
+from latprof.recording import core as chosen
+from latprof.recording import propagation, session
+from latprof.recording.propagation import Propagation
 from latprof.recording.rows import request_rows, span_rows
+
+SUBMIT, START = ThreadPoolExecutor.submit, threading.Thread.start
 
 
 class HeldClock:
@@ -42,11 +49,16 @@ class Recording:
         requests, spans, lost = self.core.drain()
         assert lost == 0
         names = self.core.stage_names()
-        span_dicts = [dict(zip(row.dtype.names, row.tolist())) for row in span_rows(spans)]
+        span_dicts = [
+            dict(zip(row.dtype.names, row.tolist(), strict=True)) for row in span_rows(spans)
+        ]
         for row in span_dicts:
             row["stage"] = names[row["stage"]]
         return (
-            [dict(zip(row.dtype.names, row.tolist())) for row in request_rows(requests)],
+            [
+                dict(zip(row.dtype.names, row.tolist(), strict=True))
+                for row in request_rows(requests)
+            ],
             span_dicts,
         )
 
@@ -77,7 +89,6 @@ def recording(core: ModuleType) -> Recording:
 @pytest.fixture
 def in_use() -> Iterator[Recording]:
     """The core that latprof has chosen."""
-    chosen = importlib.import_module("latprof.recording.core")
     assert not chosen.is_active(), "an earlier test left a recording on"
     clock = HeldClock()
     chosen.start(False, clock)
@@ -125,6 +136,29 @@ class Script:
 @pytest.fixture
 def script(tmp_path: Path) -> Script:
     return Script(tmp_path)
+
+
+@pytest.fixture
+def following(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recording]:
+    """A core that records, and work that is followed into threads."""
+    monkeypatch.setattr(propagation, "core", recording.core)
+    wraps = Propagation()
+    wraps.install()
+    yield recording
+    wraps.remove()
+    assert ThreadPoolExecutor.submit is SUBMIT
+    assert threading.Thread.start is START
+
+
+@pytest.fixture
+def nothing_left_behind() -> Iterator[None]:
+    """Whatever a test does, the process is afterwards as it was."""
+    yield
+    assert session.active() is None
+    assert not chosen.is_active()
+    assert ThreadPoolExecutor.submit is SUBMIT
+    assert threading.Thread.start is START
+    assert "latprof" not in {thread.name for thread in threading.enumerate()}
 
 
 @pytest.fixture

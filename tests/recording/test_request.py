@@ -69,9 +69,8 @@ def test_a_block_is_a_request_with_its_instants(marked):
 
 def test_requests_get_ids_of_their_own_and_stages_carry_them(marked):
     for _ in range(3):
-        with request():
-            with marked.stage("forward"):
-                pass
+        with request(), marked.stage("forward"):
+            pass
     requests, spans = marked.rows()
     assert [row["request_id"] for row in requests] == [0, 1, 2]
     assert [row["request_id"] for row in spans] == [0, 1, 2]
@@ -80,7 +79,7 @@ def test_requests_get_ids_of_their_own_and_stages_carry_them(marked):
 
 def test_any_name_can_be_an_attribute(marked):
     with request(self=1, **{"with space": 2, "": 3, "é": 4}):
-        annotate(**{"self": 5, "recorder": 6})
+        annotate(self=5, recorder=6)
     assert marked.noted.notes[0] == {"self": 5, "with space": 2, "": 3, "é": 4, "recorder": 6}
 
 
@@ -178,7 +177,7 @@ def test_a_task_that_outlives_its_request_annotates_nothing(marked):
 # ---------------------------------------------------------------- failures
 
 
-class Unreadable(Exception):
+class UnreadableError(Exception):
     def __str__(self):
         raise RuntimeError("no text")
 
@@ -189,7 +188,7 @@ class Unreadable(Exception):
         (ValueError("bad input"), "ValueError: bad input"),
         (ValueError(), "ValueError"),
         (KeyError("tenant"), "KeyError: 'tenant'"),
-        (Unreadable(), "Unreadable: (its message could not be read)"),
+        (UnreadableError(), "UnreadableError: (its message could not be read)"),
         (KeyboardInterrupt(), "KeyboardInterrupt"),
         (SystemExit(3), "SystemExit: 3"),
         (asyncio.CancelledError(), "CancelledError"),
@@ -213,21 +212,21 @@ def test_a_long_message_is_cut():
 
 
 def test_what_is_caught_inside_is_no_failure(marked):
-    with request():
-        try:
-            with request(inner=True):
-                raise ValueError("handled")
-        except ValueError:
-            pass
+    with request(), pytest.raises(ValueError, match="handled"), request(inner=True):
+        raise ValueError("handled")
     assert statuses(marked) == {0: "ok"}
     assert marked.noted.failures == {}
 
 
 def test_a_request_that_was_closed_for_it_stays_as_it_was_closed(marked):
     opened = request()
-    with pytest.raises(ValueError, match="late"), opened:
+
+    def time_out():
         opened._open.close(STATUSES.index("timeout"))
         raise ValueError("late")
+
+    with pytest.raises(ValueError, match="late"), opened:
+        time_out()
     assert statuses(marked) == {0: "timeout"}
 
 
@@ -256,13 +255,17 @@ def test_a_request_of_an_earlier_recording_tells_the_next_nothing(marked):
     early = Session()
     session.deactivate()
     session.activate(early)
-    with pytest.raises(ValueError, match="late"), request():
+
+    def record_anew():
         session.deactivate()
         session.activate(marked.noted)
-        marked.core.start(False, marked.clock)  # noqa: FBT003 - the core's own signature
+        marked.core.start(False, marked.clock)
         with request():
             pass
         raise ValueError("late")
+
+    with pytest.raises(ValueError, match="late"), request():
+        record_anew()
     assert statuses(marked) == {0: "ok"}
     assert marked.noted.failures == {}
     assert early.failures == {}
@@ -282,7 +285,7 @@ def test_a_request_is_no_decorator():
         @request
         def serve(): ...
 
-    with pytest.raises(UsageError, match="no decorator: write `with latprof.request"):
+    with pytest.raises(UsageError, match=r"no decorator: write `with latprof\.request"):
 
         @request(tenant="acme")
         def serve_too(): ...
@@ -290,9 +293,8 @@ def test_a_request_is_no_decorator():
 
 def test_an_open_request_cannot_be_entered_again(marked):
     shared = request(a=1)
-    with shared:
-        with pytest.raises(UsageError, match="open already"), shared:
-            pass
+    with shared, pytest.raises(UsageError, match="open already"), shared:
+        pass
     with shared:  # one after the other is fine
         pass
     assert statuses(marked) == {0: "ok", 1: "ok"}

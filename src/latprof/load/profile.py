@@ -13,6 +13,7 @@ from latprof.load.progress import Progress
 from latprof.load.scenarios import Scenario, SingleStream
 from latprof.load.traffic import Traffic
 from latprof.recording.recorder import Recorder
+from latprof.run.environment import fingerprint
 from latprof.targets.callable import resolve
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ def profile(
         "seed": seed,
         "warmup": warmup if warmup == "auto" else whole('warmup= (if not "auto")', warmup, least=0),
         "inputs": len(rows),
+        "environment": fingerprint(target),
     }
     with resolved.instrumented(), Progress(plan, hidden=not progress) as bar:
         traffic = Traffic(resolved, rows, plan)

@@ -96,7 +96,7 @@ class Recorder:
         self._columns = RequestColumns(self._notes, self._errors)
         self._propagation = Propagation()
         self._ended = threading.Event()
-        self._process_id = os.getpid()
+        self._process_id = 0
         self._run: Run | None = None
 
     @property
@@ -132,6 +132,7 @@ class Recorder:
 
     def __enter__(self) -> Self:
         session.activate(self)
+        self._process_id = os.getpid()
         try:
             self._spool = self._open_spool()
             self._begin()
@@ -176,7 +177,9 @@ class Recorder:
         if self._folder is None:
             with refusals(Path(tempfile.gettempdir())):
                 self._folder = Path(tempfile.mkdtemp(prefix="latprof-"))
-        known = {"probe": self._probe, "environment": fingerprint(), **self._manifest}
+        known = {"probe": self._probe, **self._manifest}
+        if "environment" not in known:
+            known["environment"] = fingerprint()
         try:
             return Spool(self._folder, known)
         except LatprofError:
