@@ -343,3 +343,11 @@ def test_run_json_says_that_it_is_recording_until_it_is_finished(tmp_path):
         with pytest.raises(LatprofError, match="recover"):
             lp.open_run(tmp_path)
     assert json.loads((tmp_path / "run.json").read_text())["state"] == "finished"
+
+
+def test_counts_are_told_on_the_recorders_thread_only():
+    told = []
+    with Recorder(None, signals=False, on_flush=lambda _: told.append(threading.current_thread())):
+        pass
+    assert told
+    assert threading.main_thread() not in told

@@ -190,10 +190,12 @@ class Recorder:
     def _keep_flushing(self) -> None:
         signals_due_ns = core.now_ns() + SIGNAL_INTERVAL_NS
         pause_s = FLUSH_INTERVAL_S
+        self._tell()
         while not self._ended.wait(pause_s):
             began_s, rows_before = time.monotonic(), self.counts.requests + self.counts.spans
             now_ns = core.now_ns()
             self._flush(with_signals=now_ns >= signals_due_ns)
+            self._tell()
             if now_ns >= signals_due_ns:
                 signals_due_ns = now_ns + SIGNAL_INTERVAL_NS
             # From begin to begin, since a flush takes time; sooner where rows pour in, so that no
@@ -202,6 +204,7 @@ class Recorder:
             interval_s = BUSY_INTERVAL_S if pours else FLUSH_INTERVAL_S
             pause_s = began_s + interval_s - time.monotonic()
         self._flush(with_signals=True)
+        self._tell()
 
     def _flush(self, *, with_signals: bool) -> None:
         """Move what waits to the spool; never fails, since nobody would hear of it."""
@@ -219,6 +222,12 @@ class Recorder:
             self.broken = error
         except Exception as error:  # noqa: BLE001 - told to whoever leaves the block
             self.broken = RecordingError(f"the recording broke off: {error!r}")
+
+    def _tell(self) -> None:
+        """Show the counts, on the recorder's thread only.
+
+        Ctrl-C reaches the main thread, and would leave the lock of a half drawn display closed.
+        """
         if self._on_flush is not None:
             with contextlib.suppress(Exception):  # a display that is gone, say
                 self._on_flush(self.counts)
