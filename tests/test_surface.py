@@ -13,8 +13,10 @@ import latprof
 SURFACE = {
     "annotate",
     "instrument",
+    "load_model",
     "open_run",
     "profile",
+    "read_ops",
     "record",
     "recover",
     "request",

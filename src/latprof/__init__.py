@@ -11,6 +11,8 @@ TYPE_CHECKING = False  # as in `typing`, whose import takes longer than all else
 if TYPE_CHECKING:  # `as` says to type checkers that the name is public here
     from typing import Any
 
+    from latprof.analysis.ops.reading import read_ops as read_ops
+    from latprof.backends.registry import load_model as load_model
     from latprof.errors import InstrumentError as InstrumentError
     from latprof.errors import LatprofError as LatprofError
     from latprof.errors import MissingDependencyError as MissingDependencyError
@@ -37,6 +39,8 @@ if TYPE_CHECKING:  # `as` says to type checkers that the name is public here
 __version__ = "0.1.0"
 
 _HOMES = {
+    "latprof.analysis.ops.reading": ("read_ops",),
+    "latprof.backends.registry": ("load_model",),
     "latprof.errors": (
         "InstrumentError",
         "LatprofError",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -175,7 +176,9 @@ def _open(source: Path) -> Iterator[pq.ParquetFile]:
     """Open a Parquet file; whatever reading it says becomes a `RunFormatError`."""
     require_regular(source)
     try:
-        with source.open("rb") as file, pq.ParquetFile(file) as parquet:
+        # Arrow's own file: its threads give the buffers of a Python file back when they like, and
+        # one that does so while the interpreter ends takes the process down.
+        with pa.OSFile(os.fsencode(source)) as file, pq.ParquetFile(file) as parquet:
             yield parquet
     except (RunFormatError, UsageError):
         raise

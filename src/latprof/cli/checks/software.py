@@ -15,6 +15,7 @@ __all__ = ["EXTRAS", "REQUIRED", "optional", "python", "required"]
 OLDEST_PYTHON = (3, 11)
 REQUIRED = (
     "matplotlib",
+    "msgspec",
     "numpy",
     "pandas",
     "psutil",

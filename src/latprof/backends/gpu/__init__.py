@@ -1,0 +1,1 @@
+"""Lines that only a GPU can run: none of them has yet run on one."""

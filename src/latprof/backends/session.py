@@ -1,0 +1,127 @@
+"""How an ONNX Runtime session is asked for, so that it computes where it should or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from latprof.backends.errors import BackendUnavailable, FallbackDetected, ModelFormatError
+from latprof.backends.fallback import CPU, FORBID_CPU, check_session
+from latprof.backends.placement import RECORD_ASSIGNMENT
+from latprof.backends.runtime import one_line
+
+__all__ = ["EXECUTIONS", "OPTIMIZATIONS", "Plan", "execution_of"]
+
+OPTIMIZATIONS = {
+    "disable": "ORT_DISABLE_ALL",
+    "basic": "ORT_ENABLE_BASIC",
+    "extended": "ORT_ENABLE_EXTENDED",
+    "all": "ORT_ENABLE_ALL",
+}
+EXECUTIONS = {"sequential": "ORT_SEQUENTIAL", "parallel": "ORT_PARALLEL"}
+ERRORS_ONLY = 3  # of its log levels; warnings of each optimisation would drown the rest
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a session was asked to be.
+
+    Attributes:
+        file: The model.
+        provider: The execution provider.
+        device_id: Which of its devices.
+        threads: Inside one operator; None for ONNX Runtime's choice.
+        inter_threads: Across operators, with parallel execution.
+        spinning: Whether idle threads spin; None for ONNX Runtime's choice.
+        optimization: A key of OPTIMIZATIONS.
+        execution: A key of EXECUTIONS.
+        provider_options: Passed to the provider.
+        allow_cpu_nodes: Whether a device may leave nodes to the CPU.
+    """
+
+    file: Path
+    provider: str
+    device_id: int
+    threads: int | None
+    inter_threads: int | None
+    spinning: bool | None
+    optimization: str
+    execution: str
+    provider_options: Mapping[str, Any]
+    allow_cpu_nodes: bool
+
+    def session(self, runtime: Any, profile: Path | None = None) -> Any:
+        """Make the session.
+
+        Args:
+            runtime: The imported package.
+            profile: Prefix of the profile to write, where one is wanted.
+
+        Raises:
+            FallbackDetected: It would compute elsewhere.
+            ModelFormatError: The model cannot be loaded.
+        """
+        try:
+            session = self._made(runtime, profile)
+        except Exception as error:
+            if self.provider != CPU and "CPU EP" in str(error):
+                self._tell_fallback(runtime)
+            raise self._refusal(error) from error
+        check_session(session, self.provider, allow_cpu_nodes=self.allow_cpu_nodes)
+        return session
+
+    def _made(self, runtime: Any, profile: Path | None = None) -> Any:
+        options = self._session_options(runtime)
+        if profile is not None:
+            options.enable_profiling = True
+            options.profile_file_prefix = str(profile)
+        return runtime.InferenceSession(
+            str(self.file), options, providers=[self._asked()], enable_fallback=0
+        )
+
+    def _tell_fallback(self, runtime: Any) -> None:
+        """Let a session fall back after all, to name the nodes in the error that this raises."""
+        relaxed = replace(self, allow_cpu_nodes=True)
+        session = relaxed._made(runtime)  # noqa: SLF001 - a plan of our own kind
+        check_session(session, self.provider, allow_cpu_nodes=False)
+
+    def _asked(self) -> Any:
+        if self.provider == CPU:
+            return CPU
+        options = {"device_id": self.device_id, **self.provider_options}
+        return self.provider, {key: str(value) for key, value in options.items()}
+
+    def _session_options(self, runtime: Any) -> Any:
+        options = runtime.SessionOptions()
+        options.log_severity_level = ERRORS_ONLY
+        options.intra_op_num_threads = self.threads or 0
+        options.inter_op_num_threads = self.inter_threads or 0
+        options.graph_optimization_level = getattr(
+            runtime.GraphOptimizationLevel, OPTIMIZATIONS[self.optimization]
+        )
+        options.execution_mode = getattr(runtime.ExecutionMode, EXECUTIONS[self.execution])
+        options.add_session_config_entry(RECORD_ASSIGNMENT, "1")
+        if self.spinning is not None:
+            for pool in ("intra_op", "inter_op"):
+                key = f"session.{pool}.allow_spinning"
+                options.add_session_config_entry(key, str(int(self.spinning)))
+        if self.provider != CPU and not self.allow_cpu_nodes:
+            options.add_session_config_entry(FORBID_CPU, "1")
+        return options
+
+    def _refusal(self, error: Exception) -> Exception:
+        text = one_line(error)
+        if self.provider != CPU and "CPU EP" in text:
+            return FallbackDetected(f"asked for {self.provider}: {text}")
+        # A refused fallback of its own is a plain RuntimeError; CUDA's errors say so in words.
+        if self.provider != CPU and (type(error) is RuntimeError or "CUDA failure" in text):
+            return BackendUnavailable(f"{self.provider} cannot be set up: {text}")
+        return ModelFormatError(self.file, f"onnxruntime cannot load it: {text}")
+
+
+def execution_of(session: Any) -> str:
+    """Return the execution mode in force: with one thread across, parallel becomes sequential."""
+    mode = session.get_session_options().execution_mode.name
+    return next(word for word, name in EXECUTIONS.items() if name == mode)
