@@ -212,6 +212,29 @@ def test_errors_of_requests_are_in_the_run():
     assert recording.counts.errors == 3
 
 
+def test_what_is_left_open_goes_on_undisturbed_after_the_recording():
+    @lp.stage("decode")
+    def decode():
+        yield from range(3)
+
+    def hold():
+        with lp.stage("held"), lp.request():
+            yield
+
+    with record(signals=False) as recording:
+        tokens, holder = decode(), hold()
+        assert next(tokens) == 0
+        next(holder)
+    with record(signals=False) as later:
+        assert list(tokens) == [1, 2]
+        assert list(holder) == []
+        serve()
+    assert recording.run.stages == ["decode"]
+    assert len(recording.run.requests) == 0
+    assert later.run.stages == ["decode", "forward"]
+    assert list(later.run.requests["status"]) == ["ok"]
+
+
 def test_thousands_of_different_errors_keep_their_type():
     with record(signals=False) as recording:
         for k in range(1_500):

@@ -93,9 +93,7 @@ def test_a_stage_is_copied_and_pickled_by_its_name(core):
     assert copy.copy(stage) is stage
     assert copy.deepcopy({"held": [stage]})["held"][0] is stage
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
-        again = pickle.loads(pickle.dumps(stage, protocol))  # noqa: S301 - our own bytes
-        assert (again.name, type(again).__mro__[-2]) == ("forward", core.Stage)
-        assert again is type(again) or again.name == stage.name
+        assert pickle.loads(pickle.dumps(stage, protocol)) is stage  # noqa: S301 - our own bytes
 
 
 def test_stages_and_lanes_are_made_in_no_other_way(core):
@@ -172,7 +170,8 @@ def test_a_context_that_is_overwritten_in_the_midst_of_a_stage_breaks_nothing(re
 
 def test_lanes_can_be_hashed(core):
     core.start(False)
-    assert len({core.Request(k) for k in range(3)}) == 3 or core.__name__.endswith("_core")
+    request = core.Request(1)
+    assert {request: 1}[request] == 1
     hash(core.branch())
 
 

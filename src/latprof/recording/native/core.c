@@ -98,7 +98,7 @@ static PyObject *stage_call(PyObject *stage, PyObject *args, PyObject *keywords)
 /* A stage is copied and pickled by its name: its code may be another in another process. */
 static PyObject *stage_reduce(Stage *stage, PyObject *Py_UNUSED(ignored))
 {
-    PyObject *home = PyImport_ImportModule("latprof.recording.core");
+    PyObject *home = PyImport_ImportModule("latprof.recording._core");
     PyObject *make = home == NULL ? NULL : PyObject_GetAttrString(home, "stage");
     Py_XDECREF(home);
     return make == NULL ? NULL : Py_BuildValue("N(O)", make, stage->name);
