@@ -122,7 +122,7 @@ class Script:
         file.write_text(source)
         path = str(Path(latprof.__file__).parents[1])
         # Python 3.12 began to warn of forks beside threads; all other warnings are errors.
-        strict = ("-X", "dev", "-W", "error", "-W", "ignore:This process:DeprecationWarning")
+        strict = ("-W", "error", "-W", "ignore:This process:DeprecationWarning")
         return subprocess.Popen(
             [*before, sys.executable, *strict, str(file), *arguments],
             cwd=self._folder,

@@ -38,10 +38,10 @@ def record(name, pace_s, end_s, ready):
 
 
 def bear(number):
-    name, life_s = f"run{number}", choice.uniform(0.3, 2.2)
+    name, life_s = f"run{number}", choice.uniform(0.3, 2.0)
     # Most send a request a millisecond, some as fast as they can; some end by themselves, so that
     # the kill comes in the midst of finishing, or after it.
-    pace_s = 0 if number % 20 == 0 else 0.001
+    pace_s = 0 if number % 25 == 0 else 0.001
     end_s = life_s - choice.uniform(0, 0.3) if number % 4 == 1 else 60
     reader, writer = os.pipe()
     pid = os.fork()

@@ -111,10 +111,10 @@ def leaks(core, work, count):
 )
 def test_nothing_is_left_behind_by(core, work):
     core.start(True)
-    count = 50_000 if core.__name__.endswith("_core") else 5_000
+    count = 20_000 if core.__name__.endswith("_core") else 5_000
     objects, growth_bytes = leaks(core, work, count)
     assert objects < 50
-    # A lane that stayed would take 150 bytes each time, 7.5 MB in all.
+    # A lane that stayed would take 150 bytes each time, 3 MB in all.
     assert growth_bytes < 2_000_000
 
 
@@ -253,7 +253,8 @@ print("sound")
 @pytest.mark.parametrize("kind", ["native", "plain"])
 def test_tasks_threads_pools_and_forks_at_once_under_memory_checks(script, kind):
     count = "20" if kind == "native" else "8"
-    assert script(STRESS, count, LATPROF_CORE=kind, PYTHONMALLOC="debug") == "sound\n"
+    checks = {"PYTHONDEVMODE": "1", "PYTHONMALLOC": "debug"}
+    assert script(STRESS, count, LATPROF_CORE=kind, **checks) == "sound\n"
 
 
 def test_held_stages_are_shared_between_threads(core):
