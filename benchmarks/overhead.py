@@ -8,6 +8,9 @@ as a user has them, where that costs them least: OpenTelemetry's BatchSpanProces
 nowhere and may drop spans, codetiming does not log, viztracer traces nothing beside the event;
 record_function is measured inside a profiler and outside.
 
+Stages in a tight loop share readings of the CPU time, which stand for 5 microseconds. "Around work"
+is a stage with some 10 microseconds of work in it, less that work: both its edges ask the kernel.
+
 "With the recorder" is a long loop while the recorder's thread takes the rows and writes them, in
 CPU time of both threads together: as if both shared one core.
 
@@ -49,6 +52,8 @@ LOOP = "the loop itself"
 OTEL = "OpenTelemetry SDK span"
 RECORD_FUNCTION = "torch record_function"
 STAGE = "with stage('forward'): pass"
+WORK = "sum(numbers)"
+AROUND_WORK = f"with stage('forward'): {WORK}"
 THREADS = 8
 
 
@@ -92,6 +97,10 @@ def own() -> dict[str, Contender]:
         "idle": Contender(STAGE, names),
         "wall": Contender(STAGE, names, lambda: recording(full=False)),
         "full": Contender(STAGE, names, lambda: recording(full=True)),
+        WORK: Contender(WORK, {"numbers": range(700)}),
+        AROUND_WORK: Contender(
+            AROUND_WORK, {"numbers": range(700), **names}, lambda: recording(full=True)
+        ),
     }
 
 
@@ -206,6 +215,8 @@ def core_figures(ns: dict[str, list[float]]) -> Iterator[Figure]:
         yield Figure.of(f"stage, {name}", spread(ns[name]), "ns", **_most(name))
         target = {"at_most": most[name]} if name in most else {}
         yield Figure.of(f"stage, {name} / bare pair", ratio(ns[name], ns[BARE]), "x", **target)
+    added = (both - work for both, work in zip(ns[AROUND_WORK], ns[WORK], strict=True))
+    yield Figure.of("stage, full, around work", spread(added), "ns", **_most("full"))
 
 
 def _most(name: str) -> dict[str, float]:

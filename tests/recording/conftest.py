@@ -154,7 +154,7 @@ def following(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> Iterator
 def nothing_left_behind() -> Iterator[None]:
     """Whatever a test does, the process is afterwards as it was."""
     yield
-    assert session.active() is None
+    assert session.current is None
     assert not chosen.is_active()
     assert ThreadPoolExecutor.submit is SUBMIT
     assert threading.Thread.start is START

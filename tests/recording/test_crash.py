@@ -171,7 +171,7 @@ for folder in sys.argv[1:]:
         with lp.record(f"{folder}/run"):
             print("entered")
     except StorageError as error:
-        print(error, session.active())
+        print(error, session.current)
 """
 
 

@@ -18,13 +18,9 @@ class Session:
     """What marks need of a recorder, and what they told it."""
 
     def __init__(self):
-        self.takes_requests = True
-        self.ids = itertools.count()
+        self.request_ids = itertools.count()
         self.notes = {}
         self.failures = {}
-
-    def new_request_id(self):
-        return next(self.ids)
 
     def note(self, request_id, attributes):
         self.notes.setdefault(request_id, {}).update(attributes)
@@ -112,7 +108,7 @@ def test_a_request_inside_another_adds_to_it(marked):
 
 
 def test_a_request_inside_one_that_a_driver_sent_adds_to_it(marked):
-    marked.noted.takes_requests = False
+    marked.noted.request_ids = None
     sent = marked.core.Request(41)
     with request(tenant="acme"):
         annotate(tokens=3)
@@ -306,7 +302,7 @@ def test_only_one_session_is_active():
     try:
         with pytest.raises(RuntimeError, match="a recording is under way"):
             session.activate(second)
-        assert session.active() is first
+        assert session.current is first
     finally:
         session.deactivate()
-    assert session.active() is None
+    assert session.current is None

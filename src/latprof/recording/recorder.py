@@ -34,7 +34,10 @@ PROBES = ("full", "wall")
 FLUSH_INTERVAL_S = 0.5  # each flush may delay a request by some milliseconds: not too often
 BUSY_INTERVAL_S = 0.1
 SIGNAL_INTERVAL_NS = 1_000_000_000
-_PART_ROWS = 8192
+# A part costs some fifty milliseconds where Python code keeps the GIL busy, whatever its size: with
+# smaller ones the spool falls behind such code.
+_PART_ROWS = 1 << 17
+_POURING_ROWS = 8192
 
 
 @dataclass(slots=True)
@@ -81,7 +84,7 @@ class Recorder:
             raise UsageError(f"there is no probe {probe!r}: use one of {', '.join(PROBES)}")
         self.counts = Counts()
         self.broken: LatprofError | None = None
-        self.takes_requests = takes_requests
+        self.request_ids: Iterator[int] | None = itertools.count() if takes_requests else None
         self._temporary = folder is None
         self._folder = None if folder is None else as_folder(folder)
         self._probe = probe
@@ -90,7 +93,6 @@ class Recorder:
         self._signals: ProcessSignals | None = None
         self._on_flush = on_flush
         self._clock = clock
-        self._ids = itertools.count()
         self._notes: dict[int, dict[str, object]] = {}
         self._errors: dict[int, str] = {}
         self._columns = RequestColumns(self._notes, self._errors)
@@ -109,10 +111,6 @@ class Recorder:
         if self._run is None:
             raise RecordingError("there is no run yet: leave the recording's `with` block first")
         return self._run
-
-    def new_request_id(self) -> int:
-        """Return an id that no request has yet."""
-        return next(self._ids)
 
     def note(self, request_id: int, attributes: Mapping[str, object]) -> None:
         """Add attributes to a request that is not closed yet."""
@@ -189,7 +187,7 @@ class Recorder:
 
     def _keep_flushing(self) -> None:
         signals_due_ns = core.now_ns() + SIGNAL_INTERVAL_NS
-        pause_s = FLUSH_INTERVAL_S
+        pause_s = BUSY_INTERVAL_S  # until it is known whether rows pour in
         self._tell()
         while not self._ended.wait(pause_s):
             began_s, rows_before = time.monotonic(), self.counts.requests + self.counts.spans
@@ -200,7 +198,7 @@ class Recorder:
                 signals_due_ns = now_ns + SIGNAL_INTERVAL_NS
             # From begin to begin, since a flush takes time; sooner where rows pour in, so that no
             # backlog outlives the second which a killed recording may lose.
-            pours = self.counts.requests + self.counts.spans - rows_before > _PART_ROWS
+            pours = self.counts.requests + self.counts.spans - rows_before > _POURING_ROWS
             interval_s = BUSY_INTERVAL_S if pours else FLUSH_INTERVAL_S
             pause_s = began_s + interval_s - time.monotonic()
         self._flush(with_signals=True)

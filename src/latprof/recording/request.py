@@ -71,14 +71,14 @@ class request:  # noqa: N801 - used like a function, as in contextlib.suppress
         raise UsageError("a request is no decorator: write `with latprof.request(...):` inside")
 
     def __enter__(self) -> Self:
-        recorder = session.active()
+        recorder = session.current
         if recorder is None:
             return self
         if self._open is not None and self._recorder is recorder:
             raise UsageError("this request is open already: write `with latprof.request(...):`")
         request_id = core.current_request_id()
-        if request_id < 0 and recorder.takes_requests:
-            request_id = recorder.new_request_id()
+        if request_id < 0 and recorder.request_ids is not None:
+            request_id = next(recorder.request_ids)
             self._recorder, self._open = recorder, core.Request(request_id)
         if self._attributes and request_id >= 0:
             recorder.note(request_id, self._attributes)
@@ -97,7 +97,7 @@ class request:  # noqa: N801 - used like a function, as in contextlib.suppress
         if error is None:
             opened.close()
             return
-        if recorder is session.active():
+        if recorder is session.current:
             recorder.fail(opened.request_id, error_text(error))
         opened.close(_ERROR)
 
@@ -115,7 +115,7 @@ def annotate(**attributes: object) -> None:
         >>> import latprof as lp
         >>> lp.annotate(tokens=128)
     """
-    recorder = session.active()
+    recorder = session.current
     if recorder is None:
         return
     request_id = core.current_request_id()

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from latprof.errors import RecordingError
 from latprof.recording import core
 
-__all__ = ["Session", "activate", "active", "deactivate"]
+__all__ = ["Session", "activate", "current", "deactivate"]
 
 
 class Session(Protocol):
     """What marks in the code under test need of a recorder."""
 
-    takes_requests: bool
-
-    def new_request_id(self) -> int:
-        """Return an id that no request has yet."""
-        ...
+    request_ids: Iterator[int] | None
+    """Ids that no request has yet; None where a driver alone marks requests."""
 
     def note(self, request_id: int, attributes: Mapping[str, object]) -> None:
         """Add attributes to an open request."""
@@ -34,13 +31,10 @@ class Session(Protocol):
         ...
 
 
-_active: Session | None = None
+current: Session | None = None
+"""The recorder at work. A variable: a call would cost each request some microseconds."""
+
 _watches_forks = False
-
-
-def active() -> Session | None:
-    """Return the recorder at work, or None."""
-    return _active
 
 
 def activate(session: Session) -> None:
@@ -49,24 +43,24 @@ def activate(session: Session) -> None:
     Raises:
         RecordingError: There is one already.
     """
-    global _active, _watches_forks  # noqa: PLW0603 - one recording a process: this is its place
+    global current, _watches_forks  # noqa: PLW0603 - one recording a process: this is its place
     if not _watches_forks:
         os.register_at_fork(after_in_child=_forget)
         _watches_forks = True
-    if _active is not None:
+    if current is not None:
         raise RecordingError("a recording is under way in this process: end it before the next")
-    _active = session
+    current = session
 
 
 def deactivate() -> None:
     """Nothing is recorded from here on."""
-    global _active  # noqa: PLW0603 - see activate
-    _active = None
+    global current  # noqa: PLW0603 - see activate
+    current = None
 
 
 def _forget() -> None:
     """In a forked child: the recording is the parent's."""
-    if _active is not None:
-        _active.after_fork()
+    if current is not None:
+        current.after_fork()
     deactivate()
     core.after_fork()

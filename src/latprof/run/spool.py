@@ -43,9 +43,10 @@ def stream_path(folder: Path, name: str) -> Path:
 class Spool:
     """The three growing tables of a recording in one folder. One thread at a time may use it.
 
-    Columns are arrays of equal length, named as in the schema. In integer columns that may be null,
-    and in the flag `error` of spans, -1 stands for null. Columns of words (`status`, `error` of
-    requests, `stage`, `signal`) come as a pair `(codes, names)`, code -1 for null.
+    Columns are of equal length and named as in the schema: Arrow arrays, or numpy's, where in
+    integers that may be null and in the flag `error` of spans -1 stands for null. Columns of words
+    (`status`, `error` of requests, `stage`, `signal`) come as a pair `(codes, names)`, code -1 for
+    null.
 
     Args:
         folder: Where the run goes; made with its parents if it is not there.
@@ -182,9 +183,11 @@ def _write_all(descriptor: int, data: bytes) -> None:
 
 
 def _array(column: Any, field: pa.Field) -> pa.Array:
+    if isinstance(column, pa.Array):
+        return column
     if pa.types.is_dictionary(field.type):
         codes, names = column
-        return _words(np.asarray(codes, np.int32), names)
+        return _words(np.asarray(codes, np.int32), names, field)
     if pa.types.is_string(field.type):
         return pa.array([None if text is None else storable(text) for text in column], field.type)
     if pa.types.is_floating(field.type):
@@ -196,10 +199,18 @@ def _array(column: Any, field: pa.Field) -> pa.Array:
     return pa.array(values, field.type, mask=mask)
 
 
-def _words(codes: npt.NDArray[np.int32], names: Sequence[str]) -> pa.DictionaryArray:
+def _words(
+    codes: npt.NDArray[np.int32], names: Sequence[str], field: pa.Field
+) -> pa.DictionaryArray:
     """Return the words of one batch over a dictionary of those words alone."""
-    used, places = np.unique(codes, return_inverse=True)
-    nulls = int(np.count_nonzero(used < 0))
-    words = pa.array([storable(names[code]) for code in used[nulls:]], pa.string())
-    indices = places - nulls
-    return pa.DictionaryArray.from_arrays(pa.array(indices, pa.int32(), mask=indices < 0), words)
+    is_used = np.zeros(len(names) + 1, np.bool_)  # the last one for code -1
+    is_used[codes] = True
+    used = np.flatnonzero(is_used[:-1])
+    places = np.full(len(names) + 1, -1, np.int32)
+    places[used] = np.arange(used.size)
+    indices = places[codes]
+    mask = pa.py_buffer(np.packbits(indices >= 0, bitorder="little")) if field.nullable else None
+    words = pa.array([storable(names[code]) for code in used.tolist()], pa.string())
+    return pa.DictionaryArray.from_arrays(
+        pa.Array.from_buffers(pa.int32(), codes.size, [mask, pa.py_buffer(indices)]), words
+    )

@@ -25,8 +25,8 @@ static PyObject *stage_enter(PyObject *self, PyObject *const *Py_UNUSED(args), P
     frame->thread_id = this_thread.thread_id;
     frame->visit = here.visit;
     if (full_probe) {
-        frame->runqueue_ns = runqueue_ns();
-        frame->cpu_ns = cpu_ns();
+        if (read_thread(&frame->cpu_ns, &frame->runqueue_ns))
+            frame->cpu_ns = cpu_ns(); /* asking was not the stage's work */
     }
     frame->start_ns = now_ns(); /* last of all: what stands above is not the stage's */
     return Py_NewRef(self);
@@ -39,9 +39,10 @@ static void write_span(Lane *lane, int32_t depth, int64_t end_ns, int error)
     if (end_ns < frame->start_ns)
         end_ns = frame->start_ns;
     if (full_probe && frame->visit == here.visit && frame->thread_id == this_thread.thread_id) {
-        int64_t wall_ns = end_ns - frame->start_ns;
-        on_cpu_ns = passed(frame->cpu_ns, cpu_ns(), wall_ns);
-        waited_ns = passed(frame->runqueue_ns, runqueue_ns(), wall_ns - (on_cpu_ns > 0 ? on_cpu_ns : 0));
+        int64_t wall_ns = end_ns - frame->start_ns, now_on_cpu_ns, now_waited_ns;
+        read_thread(&now_on_cpu_ns, &now_waited_ns);
+        on_cpu_ns = passed(frame->cpu_ns, now_on_cpu_ns, wall_ns);
+        waited_ns = passed(frame->runqueue_ns, now_waited_ns, wall_ns - (on_cpu_ns > 0 ? on_cpu_ns : 0));
     }
     SpanRow *row = buffer_next(&spans);
     if (row != NULL)
