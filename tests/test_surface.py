@@ -12,6 +12,7 @@ import latprof
 
 SURFACE = {
     "annotate",
+    "backends",
     "instrument",
     "load_model",
     "open_run",
@@ -27,9 +28,14 @@ SURFACE = {
     "SingleStream",
     "Quantile",
     "Run",
+    "BackendUnavailable",
+    "BuildFailed",
+    "FallbackDetected",
+    "InferenceError",
     "InstrumentError",
     "LatprofError",
     "MissingDependencyError",
+    "ModelFormatError",
     "RecordingError",
     "RunFormatError",
     "StorageError",

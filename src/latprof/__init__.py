@@ -12,10 +12,16 @@ if TYPE_CHECKING:  # `as` says to type checkers that the name is public here
     from typing import Any
 
     from latprof.analysis.ops.reading import read_ops as read_ops
+    from latprof.backends.registry import backends as backends
     from latprof.backends.registry import load_model as load_model
+    from latprof.errors import BackendUnavailable as BackendUnavailable
+    from latprof.errors import BuildFailed as BuildFailed
+    from latprof.errors import FallbackDetected as FallbackDetected
+    from latprof.errors import InferenceError as InferenceError
     from latprof.errors import InstrumentError as InstrumentError
     from latprof.errors import LatprofError as LatprofError
     from latprof.errors import MissingDependencyError as MissingDependencyError
+    from latprof.errors import ModelFormatError as ModelFormatError
     from latprof.errors import RecordingError as RecordingError
     from latprof.errors import RunFormatError as RunFormatError
     from latprof.errors import StorageError as StorageError
@@ -40,11 +46,17 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "latprof.analysis.ops.reading": ("read_ops",),
+    "latprof.backends": ("backends",),
     "latprof.backends.registry": ("load_model",),
     "latprof.errors": (
+        "BackendUnavailable",
+        "BuildFailed",
+        "FallbackDetected",
+        "InferenceError",
         "InstrumentError",
         "LatprofError",
         "MissingDependencyError",
+        "ModelFormatError",
         "RecordingError",
         "RunFormatError",
         "StorageError",

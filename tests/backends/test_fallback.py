@@ -6,11 +6,11 @@ import pytest
 
 from latprof.backends import onnxruntime as backend
 from latprof.backends import runtime as runtime_module
-from latprof.backends.errors import BackendUnavailable, FallbackDetected, ModelFormatError
 from latprof.backends.fallback import check_nodes, check_session, require_provider
 from latprof.backends.placement import Node
 from latprof.backends.registry import load_model
 from latprof.backends.session import Plan
+from latprof.errors import BackendUnavailable, FallbackDetected, ModelFormatError
 
 ort = pytest.importorskip("onnxruntime")
 

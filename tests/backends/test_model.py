@@ -5,9 +5,8 @@ import pytest
 
 import latprof as lp
 from latprof.backends import model as model_module
-from latprof.backends.errors import InferenceError
 from latprof.backends.model import DeviceModel, Model, TensorSpec
-from latprof.errors import UsageError
+from latprof.errors import InferenceError, UsageError
 
 FLOATS = TensorSpec("x", np.dtype("float32"), (None, 4))
 IDS = TensorSpec("ids", np.dtype("int64"), (None,))

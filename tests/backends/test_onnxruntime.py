@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from latprof.backends.errors import BackendUnavailable, InferenceError, ModelFormatError
 from latprof.backends.onnxruntime import DeviceSessionModel
 from latprof.backends.registry import load_model
 from latprof.backends.session import Plan
 from latprof.demo.service import MODEL_FOLDER
-from latprof.errors import UsageError
+from latprof.errors import BackendUnavailable, InferenceError, ModelFormatError, UsageError
 
 from .conftest import WEIGHTS, graph_file, relu
 

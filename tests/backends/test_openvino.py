@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from latprof.backends import openvino as backend
-from latprof.backends.errors import BackendUnavailable, InferenceError, ModelFormatError
 from latprof.backends.model import TensorSpec
 from latprof.backends.registry import backends, load_model
-from latprof.errors import UsageError
+from latprof.errors import BackendUnavailable, InferenceError, ModelFormatError, UsageError
 
 from .conftest import WEIGHTS, relu
 

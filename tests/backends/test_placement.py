@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from latprof.backends.errors import ModelFormatError
 from latprof.backends.placement import Node, counted, elsewhere, profiled
+from latprof.errors import ModelFormatError
 
 EVENTS = [
     {"cat": "Session", "name": "model_run", "args": {}},

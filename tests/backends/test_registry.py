@@ -11,11 +11,10 @@ import pytest
 
 import latprof.backends
 from latprof.backends import registry, runtime
-from latprof.backends.errors import BackendUnavailable
 from latprof.backends.model import Model
 from latprof.backends.registry import backends, load_model
 from latprof.backends.runtime import Runtime, State, Status
-from latprof.errors import MissingDependencyError, UsageError
+from latprof.errors import BackendUnavailable, MissingDependencyError, UsageError
 
 
 class Doubler(Model):

@@ -11,17 +11,18 @@ from onnx import TensorProto, helper
 import latprof as lp
 from latprof.backends import runtime as runtime_module
 from latprof.backends import tensorrt as backend
-from latprof.backends.errors import (
-    BackendUnavailable,
-    BuildFailed,
-    InferenceError,
-    ModelFormatError,
-)
 from latprof.backends.gpu.cuda import CudaStream
 from latprof.backends.gpu.engine import Recipe, journal
 from latprof.backends.registry import backends, load_model
 from latprof.backends.tensorrt import EngineModel
-from latprof.errors import MissingDependencyError, UsageError
+from latprof.errors import (
+    BackendUnavailable,
+    BuildFailed,
+    InferenceError,
+    MissingDependencyError,
+    ModelFormatError,
+    UsageError,
+)
 
 from .conftest import WEIGHTS, graph_file, relu
 

@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 
 from latprof.backends import torch as backend
-from latprof.backends.errors import BackendUnavailable, InferenceError, ModelFormatError
 from latprof.backends.registry import backends, load_model
 from latprof.backends.torch import TorchDeviceModel
-from latprof.errors import UsageError
+from latprof.errors import BackendUnavailable, InferenceError, ModelFormatError, UsageError
 
 from .conftest import WEIGHTS, relu
 

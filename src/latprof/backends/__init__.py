@@ -24,3 +24,5 @@ class _Room(ModuleType):
 
 
 sys.modules[__name__].__class__ = _Room
+backends = sys.modules[__name__]
+"""What `latprof.backends` means, whether a part of this package was imported before or not."""

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from latprof.backends.errors import BackendUnavailable, FallbackDetected
 from latprof.backends.placement import Node, assigned, elsewhere
+from latprof.errors import BackendUnavailable, FallbackDetected
 
 __all__ = ["CPU", "FORBID_CPU", "check_nodes", "check_session", "require_provider"]
 

@@ -13,9 +13,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from latprof.backends.errors import InferenceError
 from latprof.backends.runtime import one_line
-from latprof.errors import LatprofError, UsageError
+from latprof.errors import InferenceError, LatprofError, UsageError
 
 __all__ = ["Arrays", "DeviceModel", "Model", "TensorSpec"]
 

@@ -14,14 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from latprof.backends.errors import ModelFormatError
 from latprof.backends.fallback import CPU, check_nodes, require_provider
 from latprof.backends.model import Arrays, DeviceModel, Model, TensorSpec
 from latprof.backends.placement import Node, assigned, counted, elsewhere, profiled
 from latprof.backends.runtime import Devices, Runtime, nvidia_driver_problem
 from latprof.backends.session import EXECUTIONS, OPTIMIZATIONS, Plan, execution_of
 from latprof.backends.source import choice, model_file
-from latprof.errors import UsageError
+from latprof.errors import ModelFormatError, UsageError
 
 __all__ = ["DeviceSessionModel", "SessionModel", "load", "status"]
 

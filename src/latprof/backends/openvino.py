@@ -13,11 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from latprof.backends.errors import BackendUnavailable, ModelFormatError
 from latprof.backends.model import Model, TensorSpec
 from latprof.backends.runtime import Devices, Runtime, one_line
 from latprof.backends.source import choice, model_file
-from latprof.errors import UsageError
+from latprof.errors import BackendUnavailable, ModelFormatError, UsageError
 
 __all__ = ["CompiledModel", "load", "status"]
 

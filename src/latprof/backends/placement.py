@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from latprof.backends.errors import ModelFormatError
 from latprof.backends.runtime import one_line
+from latprof.errors import ModelFormatError
 
 __all__ = ["RECORD_ASSIGNMENT", "Node", "assigned", "counted", "elsewhere", "profiled"]
 

@@ -9,10 +9,9 @@ from difflib import get_close_matches
 from importlib import metadata
 from typing import Any, Protocol, cast
 
-from latprof.backends.errors import BackendUnavailable
 from latprof.backends.model import Model
 from latprof.backends.runtime import State, Status, one_line
-from latprof.errors import UsageError
+from latprof.errors import BackendUnavailable, UsageError
 
 __all__ = ["Backend", "backends", "load_model"]
 

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from latprof.backends.errors import BackendUnavailable
-from latprof.errors import MissingDependencyError
+from latprof.errors import BackendUnavailable, MissingDependencyError
 
 __all__ = ["Runtime", "State", "Status", "nvidia_driver_problem", "one_line"]
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from latprof.backends.errors import BackendUnavailable, FallbackDetected, ModelFormatError
 from latprof.backends.fallback import CPU, FORBID_CPU, check_session
 from latprof.backends.placement import RECORD_ASSIGNMENT
 from latprof.backends.runtime import one_line
+from latprof.errors import BackendUnavailable, FallbackDetected, ModelFormatError
 
 __all__ = ["EXECUTIONS", "OPTIMIZATIONS", "Plan", "execution_of"]
 

@@ -14,14 +14,13 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from latprof.backends.errors import BackendUnavailable
 from latprof.backends.gpu.cuda import CudaStream
 from latprof.backends.gpu.engine import Recipe, runtime_engine
 from latprof.backends.gpu.execution import Execution
 from latprof.backends.model import Arrays, DeviceModel
 from latprof.backends.runtime import Devices, Runtime, nvidia_driver_problem, one_line
 from latprof.backends.source import model_file
-from latprof.errors import UsageError
+from latprof.errors import BackendUnavailable, UsageError
 
 __all__ = ["EngineModel", "load", "status"]
 

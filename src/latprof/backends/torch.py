@@ -13,12 +13,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from latprof.backends.errors import BackendUnavailable, InferenceError
 from latprof.backends.model import Arrays, DeviceModel, Model
 from latprof.backends.runtime import Devices, Runtime, nvidia_driver_problem, one_line
 from latprof.backends.source import choice
 from latprof.backends.torchprogram import EAGER, EXPORTED, SCRIPT, Program, program_of
-from latprof.errors import UsageError
+from latprof.errors import BackendUnavailable, InferenceError, UsageError
 
 __all__ = ["TorchDeviceModel", "TorchModel", "load", "status"]
 

@@ -13,11 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from latprof.backends.errors import ModelFormatError
 from latprof.backends.model import TensorSpec
 from latprof.backends.runtime import one_line
 from latprof.backends.source import model_file
-from latprof.errors import UsageError
+from latprof.errors import ModelFormatError, UsageError
 
 __all__ = ["Program", "program_of"]
 

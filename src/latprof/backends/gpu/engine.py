@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from latprof.backends.errors import BackendUnavailable, BuildFailed, ModelFormatError
+from latprof.errors import BackendUnavailable, BuildFailed, ModelFormatError
 
 __all__ = ["Recipe", "journal", "runtime_engine"]
 

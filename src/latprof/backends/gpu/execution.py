@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from latprof.backends.errors import BackendUnavailable, InferenceError, ModelFormatError
 from latprof.backends.gpu.engine import journal
 from latprof.backends.model import TensorSpec
+from latprof.errors import BackendUnavailable, InferenceError, ModelFormatError
 
 __all__ = ["Execution"]
 
