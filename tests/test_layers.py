@@ -24,8 +24,9 @@ LAYERS = [
     {"__main__"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
-# Run's methods lead to what is made of a run, and finishing one judges it: imported when called.
-DOORS = {"run/model.py", "run/recover.py"}
+# Run's methods lead to what is made of a run, finishing one judges it, and a model's operators are
+# read from what its profiler wrote: imported when called.
+DOORS = {"run/model.py", "run/recover.py", "backends/model.py"}
 FILES = sorted(path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py"))
 
 

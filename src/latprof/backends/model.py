@@ -7,14 +7,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latprof.backends.profiling import Profiling
 from latprof.backends.runtime import one_line
 from latprof.errors import InferenceError, LatprofError, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Arrays", "DeviceModel", "Model", "TensorSpec"]
 
@@ -223,6 +228,32 @@ class Model(ABC):
             self(inputs)
             runs += 1
         return first_ns
+
+    def profiling(self, folder: Path) -> Profiling:  # noqa: ARG002 - for those who override it
+        """Return a form of the model with its runtime's profiler on, which writes into `folder`.
+
+        Raises:
+            UsageError: The runtime has no profiler that latprof drives, or the model is closed.
+        """
+        raise UsageError(f"{self._name()} has no profiler of operators: read a file of its tools")
+
+    def ops(self, inputs: Mapping[str, NDArray[Any]]) -> pd.DataFrame:
+        """Return the operators of a call and their times: see `latprof.analysis.ops.live`.
+
+        Args:
+            inputs: As for a call.
+
+        Returns:
+            The table of `latprof.read_ops`, from a pass of its own with the profiler on. Its times
+            are scaled to the plain run; `attrs` says by how much (`inflation`).
+
+        Raises:
+            UsageError: The inputs do not fit, or the runtime has no profiler.
+            InferenceError: The runtime refused or failed.
+        """
+        from latprof.analysis.ops.live import live_ops
+
+        return live_ops(self, inputs)
 
     def close(self) -> None:
         """Let go of the runtime's memory. A closed model refuses calls; closing again is fine."""

@@ -6,6 +6,7 @@ have not yet run on a GPU: tests hold them on the CPU's memory, and hold the ref
 
 from __future__ import annotations
 
+import copy
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from latprof.backends.fallback import CPU, check_nodes, require_provider
 from latprof.backends.model import Arrays, DeviceModel, Model, TensorSpec
 from latprof.backends.placement import Node, assigned, counted, elsewhere, profiled
+from latprof.backends.profiling import Profiling
 from latprof.backends.runtime import Devices, Runtime, nvidia_driver_problem
 from latprof.backends.session import EXECUTIONS, OPTIMIZATIONS, Plan, execution_of
 from latprof.backends.source import choice, model_file
@@ -88,6 +90,12 @@ class SessionModel(Model):
         check_nodes(nodes, self._plan.provider, allow_cpu_nodes=allowed)
         return nodes
 
+    def profiling(self, folder: Path) -> SessionProfiling:
+        """Return a session of its own, made by the same plan, that writes a profile."""
+        twin = copy.copy(self)
+        twin.session = self._plan.session(self._runtime, folder / "profile")
+        return SessionProfiling(twin)
+
     def close(self) -> None:
         """Let go of the session."""
         super().close()
@@ -120,6 +128,27 @@ class SessionModel(Model):
         names = {_DTYPES.get(_element(end), "") for end in ends}
         found = sorted(_PRECISIONS[name] for name in names if name in _PRECISIONS)
         return f"as in the model ({', '.join(found) or 'no floats'} at its ends)"
+
+
+class SessionProfiling(Profiling):
+    """Runs of a session that writes a profile.
+
+    Args:
+        model: With such a session.
+    """
+
+    def __init__(self, model: SessionModel) -> None:
+        self._model = model
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> None:
+        """Run the session once."""
+        self._model(inputs)
+
+    def finish(self) -> tuple[Path, ...]:
+        """End the profile and let go of the session."""
+        file = Path(self._model.session.end_profiling())
+        self._model.close()
+        return (file,)
 
 
 class DeviceSessionModel(SessionModel, DeviceModel):

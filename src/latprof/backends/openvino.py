@@ -6,14 +6,17 @@ without the matrix unit it is slower as well. So the precision is always asked f
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from latprof.backends.model import Model, TensorSpec
+from latprof.backends.profiling import Profiling
 from latprof.backends.runtime import Devices, Runtime, one_line
 from latprof.backends.source import choice, model_file
 from latprof.errors import BackendUnavailable, ModelFormatError, UsageError
@@ -22,6 +25,7 @@ __all__ = ["CompiledModel", "load", "status"]
 
 NAME = "openvino"
 PRECISIONS = ("f32", "bf16", "f16")
+_FACTS = ("originalLayersNames", "outputPrecisions", "outputLayouts", "layerType")
 HINTS = ("latency", "throughput")
 
 
@@ -44,16 +48,40 @@ class CompiledModel(Model):
         super().__init__(_spec(port, file) for port in compiled.inputs)
         self._openvino, self.compiled, self._file = openvino, compiled, file
         self._outputs = [_name(port, index) for index, port in enumerate(compiled.outputs)]
-        self._local = threading.local()
+        self._local, self._asked = threading.local(), asked
         self._description = self._described(asked)
 
     def forward(self, inputs: Any) -> Any:
         """Infer: inputs are shared with the runtime, outputs are copied out of it."""
+        results = self._request().infer(inputs, share_inputs=True).values()
+        return dict(zip(self._outputs, results, strict=True))
+
+    def _request(self) -> Any:
         request = getattr(self._local, "request", None)
         if request is None:
             request = self._local.request = self.compiled.create_infer_request()
-        results = request.infer(inputs, share_inputs=True).values()
-        return dict(zip(self._outputs, results, strict=True))
+        return request
+
+    def counters(self) -> list[dict[str, str]]:
+        """Return what the last call of this thread took, by node, in the words of benchmark_app.
+
+        All are 0 unless the model was compiled with `PERF_COUNT`.
+        """
+        return [_counter(info) for info in self._request().profiling_info]
+
+    def nodes(self) -> list[dict[str, Any]]:
+        """Return what the graph that is executed says of each node, in OpenVINO's own words.
+
+        Its shapes are those of the last call.
+        """
+        return [_node(node) for node in self.compiled.get_runtime_model().get_ordered_ops()]
+
+    def profiling(self, folder: Path) -> OpenVinoProfiling:
+        """Return the model compiled once more, with counters."""
+        counting = {**self._asked, "PERF_COUNT": "YES"}
+        compiled = _compiled(self._openvino, self._file, counting)
+        twin = CompiledModel(self._openvino, compiled, self._file, self._asked)
+        return OpenVinoProfiling(twin, folder)
 
     def describe(self) -> dict[str, Any]:
         """Return version, device, threads, streams and precision, asked and actual."""
@@ -78,6 +106,70 @@ class CompiledModel(Model):
             "execution_devices": list(actual("EXECUTION_DEVICES")),
             "asked": dict(asked),
         }
+
+
+class OpenVinoProfiling(Profiling):
+    """Runs of a model with counters, kept as benchmark_app's detailed report keeps them.
+
+    The report holds besides, under `execution_graph`, which nodes of the model each layer stands
+    for, and their shapes: benchmark_app writes these into a file apart.
+
+    Args:
+        model: Compiled with `PERF_COUNT`.
+        folder: Where the report goes.
+    """
+
+    def __init__(self, model: CompiledModel, folder: Path) -> None:
+        self._model, self._file = model, folder / "counters.json"
+        self._requests: list[dict[str, Any]] = []
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> None:
+        """Infer once."""
+        self._model(inputs)
+
+    def keep(self) -> None:
+        """Keep the counters of the last run."""
+        self._requests.append({"nodes": self._model.counters()})
+
+    def finish(self) -> tuple[Path, ...]:
+        """Write the report and let go of the model."""
+        report = {
+            "report_type": "detailed",
+            "detailed_performance": self._requests,
+            "execution_graph": self._model.nodes(),
+        }
+        self._file.write_text(json.dumps(report), encoding="utf-8")
+        self._model.close()
+        return (self._file,)
+
+
+def _counter(info: Any) -> dict[str, str]:
+    return {
+        "name": info.node_name,
+        "node_type": info.node_type,
+        "status": str(info.status),
+        "real_time": f"{info.real_time.total_seconds() * 1e3:.3f}",
+        "exec_type": info.exec_type,
+    }
+
+
+def _node(node: Any) -> dict[str, Any]:
+    facts = node.get_rt_info()
+    words = {key: facts[key].astype(str) for key in _FACTS if key in facts}
+    sources = [port.get_source_output() for port in node.inputs()]
+    return {
+        "name": node.get_friendly_name(),
+        **words,
+        "inputs": [[each.get_node().get_friendly_name(), each.get_index()] for each in sources],
+        "outputs": [_sizes(port.get_partial_shape()) for port in node.outputs()],
+    }
+
+
+def _sizes(shape: Any) -> list[int]:
+    """Return the sizes of a shape, -1 for one that may vary; a shape of any rank has none."""
+    if shape.rank.is_dynamic:
+        return [-1]
+    return [-1 if size.is_dynamic else size.get_length() for size in shape]
 
 
 def _devices(openvino: Any) -> Devices:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from latprof.backends.model import Arrays, DeviceModel, Model
 from latprof.backends.runtime import Devices, Runtime, nvidia_driver_problem, one_line
 from latprof.backends.source import choice
+from latprof.backends.torchprofile import TorchProfiling
 from latprof.backends.torchprogram import EAGER, EXPORTED, SCRIPT, Program, program_of
 from latprof.errors import BackendUnavailable, InferenceError, UsageError
 
@@ -91,6 +93,10 @@ class TorchModel(Model):
         if self._closed or self._program.kind == EXPORTED:
             return None
         return any(each.training for each in self._program.module.modules())
+
+    def profiling(self, folder: Path) -> TorchProfiling:
+        """Return torch.profiler around runs of this very model."""
+        return TorchProfiling(self._torch, self, folder)
 
     def close(self) -> None:
         """Let go of the module; one that was in training mode is put back into it."""

@@ -8,7 +8,7 @@ import pytest
 from latprof.analysis.ops import annotate_onnx
 from latprof.analysis.ops.operator import Operator, Profile
 from latprof.analysis.ops.table import build
-from latprof.errors import MissingDependencyError, RunFormatError, StorageError, UsageError
+from latprof.errors import MissingDependencyError, ModelFormatError, StorageError, UsageError
 
 onnx = pytest.importorskip("onnx", reason="needs onnx")
 
@@ -67,9 +67,9 @@ def test_earlier_notes_are_replaced(model, tmp_path):
 def test_what_is_no_model_is_refused(model, tmp_path):
     for name, content in (("bad.onnx", b"\xff\xff\xff"), ("text.onnx", b"hello world")):
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(RunFormatError, match="no ONNX model"):
+        with pytest.raises(ModelFormatError, match="no ONNX model"):
             annotate_onnx(tmp_path / name, TIMES, tmp_path / "out.onnx")
-    with pytest.raises(RunFormatError):
+    with pytest.raises(ModelFormatError):
         annotate_onnx(tmp_path / "nowhere.onnx", TIMES, tmp_path / "out.onnx")
 
 

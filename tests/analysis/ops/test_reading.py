@@ -185,8 +185,10 @@ def test_shares_add_up_on_each_device(write, trace):
 
 def test_several_files_that_are_no_engine_are_refused(write, trace, engine):
     first = write("trace.json", trace)
-    with pytest.raises(UsageError, match="TensorRT engine"):
+    with pytest.raises(UsageError, match="the first file is a torch trace"):
         read_ops(first, write("p.json", engine["profile"]))
+    with pytest.raises(UsageError, match="TensorRT engine"):
+        read_ops(write("p.json", engine["profile"]), first)
     with pytest.raises(UsageError, match="both"):
         read_ops(write("p.json", engine["profile"]), write("q.json", engine["profile"]))
 
@@ -194,3 +196,13 @@ def test_several_files_that_are_no_engine_are_refused(write, trace, engine):
 def test_a_wrong_warmup_is_refused(write, session):
     with pytest.raises(LatprofError, match="warmup"):
         read_ops(write("p.json", session([10] * 3)), warmup=-1)
+
+
+def test_traces_of_one_model_are_taken_together(write, trace):
+    first = write("a.json", trace)
+    later = [{**event, "ts": event["ts"] + 1000} for event in trace["traceEvents"]]
+    one = read_ops(first, warmup=0)
+    two = read_ops(first, write("b.json", {"traceEvents": later}), warmup=0)
+    assert two.attrs["runs"] == 2 * one.attrs["runs"]
+    assert two["count"].tolist() == (2 * one["count"]).tolist()
+    assert two["time_ns"].tolist() == one["time_ns"].tolist()

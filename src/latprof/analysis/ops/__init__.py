@@ -6,6 +6,7 @@ from latprof.analysis.ops.annotation import annotate_onnx
 from latprof.analysis.ops.ceilings import Ceilings, measure_ceilings, roofline
 from latprof.analysis.ops.comparison import compare_ops
 from latprof.analysis.ops.hazards import Hazard, HazardCode, lint
+from latprof.analysis.ops.live import live_ops
 from latprof.analysis.ops.operator import Tensor
 from latprof.analysis.ops.reading import openvino_ops, read_ops
 
@@ -17,6 +18,7 @@ __all__ = [
     "annotate_onnx",
     "compare_ops",
     "lint",
+    "live_ops",
     "measure_ceilings",
     "openvino_ops",
     "read_ops",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from latprof.errors import MissingDependencyError, RunFormatError, StorageError, UsageError
+from latprof.analysis.onnxfile import load_onnx
+from latprof.errors import StorageError, UsageError
 
 __all__ = ["annotate_onnx"]
 
@@ -36,7 +36,7 @@ def annotate_onnx(
     Raises:
         UsageError: `table` is not one of `read_ops` with times, `out` is the model itself, or the
             model keeps its weights in files beside it and `out` is in another folder.
-        RunFormatError: The file is no ONNX model.
+        ModelFormatError: The file is no ONNX model.
         StorageError: `out` cannot be written.
         MissingDependencyError: onnx is not installed.
     """
@@ -47,7 +47,7 @@ def annotate_onnx(
         raise UsageError("the table has no times: read the runtime's profile")
     if source.resolve() == target.resolve():
         raise UsageError(f"{target} is the model itself: give another file to write to")
-    graph = _loaded(source)
+    graph = load_onnx(source, "annotate_onnx")
     if source.parent.resolve() != target.parent.resolve() and _has_files(graph):
         raise UsageError(f"{source} keeps weights in files beside it: write to {source.parent}")
     notes = _notes(table)
@@ -57,19 +57,6 @@ def annotate_onnx(
     except OSError as error:
         raise StorageError(f"{target} cannot be written: {error.strerror}") from error
     return noted
-
-
-def _loaded(path: Path) -> Any:
-    try:
-        import onnx
-
-        damaged = importlib.import_module("google.protobuf.message").DecodeError
-    except ImportError as error:
-        raise MissingDependencyError("annotate_onnx", "onnx", "onnx") from error
-    try:
-        return onnx.load(path, load_external_data=False)
-    except (OSError, damaged, ValueError) as error:
-        raise RunFormatError(path, f"is no ONNX model: {error}") from error
 
 
 def _has_files(model: Any) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
+from latprof.analysis.ops.fusion import Fusions
 from latprof.errors import UsageError
 
 __all__ = ["compare_ops"]
@@ -13,17 +15,24 @@ __all__ = ["compare_ops"]
 _RANGE = "..."
 
 
-def compare_ops(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
+def compare_ops(
+    a: pd.DataFrame, b: pd.DataFrame, model: str | os.PathLike[str] | None = None
+) -> pd.DataFrame:
     """Compare two tables of `read_ops` of one model, from two runtimes, precisions or releases.
 
     Operators belong together when they stand for a common node of the original model, directly or
     through others: `Conv_0 + Relu_1` of one meets `Conv_0` and `Relu_1` of the other in one row.
-    A reformat copy counts to the layer that it serves. Nothing is left out, so that both columns
-    of times add up to the tables' totals.
+    A reformat copy counts to the layer that it serves. Nothing is left out, so that both columns of
+    times add up to the tables' totals.
+
+    Not every runtime names all the nodes that it fused: OpenVINO calls a product with its sum by
+    the sum, ONNX Runtime by the product. With the model, a node that a table does not name counts
+    to the next one that it does.
 
     Args:
         a: The base, of `read_ops`.
         b: The candidate, of `read_ops`.
+        model: The ONNX file that both were made of.
 
     Returns:
         One row per group of operators in the order of `a`, then what only `b` has: `nodes` (of the
@@ -34,10 +43,15 @@ def compare_ops(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
 
     Raises:
         UsageError: A table is not one of `read_ops`, or has no times.
+        ModelFormatError: `model` is no ONNX model.
+        MissingDependencyError: `model` is given, and onnx is not installed.
     """
     for side, table in (("a", a), ("b", b)):
         _check(side, table)
     nodes_a, nodes_b = _expanded(a, b), _expanded(b, a)
+    if model is not None:
+        fusions = Fusions.of_file(model)
+        nodes_a, nodes_b = fusions.completed(nodes_a), fusions.completed(nodes_b)
     groups = _groups([*nodes_a, *nodes_b])
     rows = [_row(a, b, group, [*nodes_a, *nodes_b]) for group in groups]
     result = pd.DataFrame(rows, columns=["nodes", "a_ops", "b_ops", "a_ns", "b_ns"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -31,7 +31,8 @@ def read_ops(*paths: str | os.PathLike[str], warmup: Warmup = "auto") -> pd.Data
     those that lie beside it are found.
 
     Args:
-        paths: One file; or several of one TensorRT engine.
+        paths: One file; or several of one TensorRT engine; or several traces of torch.profiler,
+            whose runs are taken together.
         warmup: "auto" leaves out cold and warm-up runs, n the first n, 0 none; where the file
             tells runs apart (ONNX Runtime sessions, steps of torch.profiler).
 
@@ -45,15 +46,17 @@ def read_ops(*paths: str | os.PathLike[str], warmup: Warmup = "auto") -> pd.Data
         whole run), `total_ns` (of the column), `notes`, `unit`.
 
     Raises:
-        UsageError: No path, or several that are not of one TensorRT engine.
+        UsageError: No path, or several that do not belong together.
         RunFormatError: A file is missing, damaged, or in no known format.
     """
     files = _files(paths)
-    if len(files) > 1:
-        return _engine_table(files)
     path = files[0]
     data = content(path)
     kind = sniff(path, data)
+    if kind is Format.TORCH:
+        return build(kineto.read(((path, data), *_traces(files[1:])), warmup), files)
+    if len(files) > 1:
+        return _engine_table(files)
     if kind in TENSORRT:
         return _engine_table([path, *beside(path, kind).values()])
     return build(_profile(path, data, kind, warmup), files)
@@ -67,6 +70,14 @@ def _files(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
     if not files:
         raise UsageError("read_ops got no file: give the path of a profile")
     return files
+
+
+def _traces(files: Iterable[Path]) -> Iterator[tuple[Path, bytes | bytearray]]:
+    for path in files:
+        data = content(path)
+        if (kind := sniff(path, data)) is not Format.TORCH:
+            raise UsageError(f"{path} is a {kind}, and the first file is a {Format.TORCH}")
+        yield path, data
 
 
 def openvino_ops(
@@ -90,8 +101,6 @@ def openvino_ops(
 def _profile(path: Path, data: bytes | bytearray, kind: Format, warmup: Warmup) -> Profile:
     if kind is Format.ONNXRUNTIME:
         return onnxruntime.read(path, data, warmup)
-    if kind is Format.TORCH:
-        return kineto.read(path, data, warmup)
     if kind is Format.OPENVINO_JSON:
         return openvino.read_json(path, data)
     return openvino.read_csv(path, data)

@@ -8,7 +8,7 @@ output_json.cpp, and traces written by torch 2.13.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -32,7 +32,7 @@ _HOST = frozenset({"cpu_op", "operator"})
 _DEVICE = frozenset({"kernel", "gpu_memcpy", "gpu_memset", "memcpy", "memset"})
 _STEP = "ProfilerStep#"
 _NO_LAUNCH = -1
-_LARGEST_ID = 1 << 62
+_LARGEST_ID = 1 << 40  # above it no trace counts; the number of the trace stands there
 _Id = int | str | None
 _Key = tuple[str, bytes, bytes]  # name, sizes and types of the inputs; name, category of a kernel
 
@@ -75,11 +75,11 @@ class _Events:
         self._threads: dict[tuple[_Id, _Id], int] = {}
         self._keys: dict[_Key, int] = {}
 
-    def append(self, event: _Event, key: _Key) -> None:
+    def append(self, event: _Event, key: _Key, trace: int) -> None:
         thread = event.pid, event.tid
         self._start_us.append(event.ts)
         self._duration_us.append(event.dur)
-        self._launch.append(_launch(event.args or _NO_ARGUMENTS))
+        self._launch.append(_launch(event.args or _NO_ARGUMENTS, trace))
         self._thread.append(self._threads.setdefault(thread, len(self._threads)))
         self._key.append(self._keys.setdefault(key, len(self._keys)))
 
@@ -111,20 +111,28 @@ class _Events:
         return list(self._keys)
 
 
-def _launch(arguments: _Arguments) -> int:
-    """Return the number that a kernel shares with the operator that launched it."""
+def _launch(arguments: _Arguments, trace: int) -> int:
+    """Return the number that a kernel shares with the operator that launched it.
+
+    Each trace counts from the start again, so the number of the trace stands before it.
+    """
     found = arguments.external_id
     found = arguments.older_external_id if found is None else found
-    return found if isinstance(found, int) and 0 <= found < _LARGEST_ID else _NO_LAUNCH
+    known = isinstance(found, int) and 0 <= found < _LARGEST_ID
+    return trace * _LARGEST_ID + found if known and isinstance(found, int) else _NO_LAUNCH
 
 
-def read(path: Path, data: bytes | bytearray, warmup: Warmup) -> Profile:
-    """Return the profile of a trace; its runs are the profiler's steps, or the whole trace.
+def read(traces: Iterable[tuple[Path, bytes | bytearray]], warmup: Warmup) -> Profile:
+    """Return the profile of traces; its runs are the profiler's steps, or the whole of a trace.
+
+    Args:
+        traces: Path and content, of one model; at least one.
+        warmup: As `read_ops` takes it.
 
     Raises:
-        RunFormatError: The file is torn off, or holds no operator.
+        RunFormatError: A file is torn off, or holds no operator.
     """
-    host, device, steps = _gather(path, data)
+    path, host, device, steps = _gathered(traces)
     if not len(host) and not len(device):
         raise RunFormatError(path, "holds no operator: was torch.profiler active while it ran?")
     runs = Runs.told_apart(steps.start_ns, steps.duration_ns, warmup)
@@ -140,21 +148,38 @@ def read(path: Path, data: bytes | bytearray, warmup: Warmup) -> Profile:
     )
 
 
-def _gather(path: Path, data: bytes | bytearray) -> tuple[_Events, _Events, _Events]:
-    host, device, steps = _Events(path), _Events(path), _Events(path)
+def _gathered(
+    traces: Iterable[tuple[Path, bytes | bytearray]],
+) -> tuple[Path, _Events, _Events, _Events]:
+    """Return the events of host, device and steps, and the path that speaks for all of them."""
+    (path, data), *others = traces
+    events = _Events(path), _Events(path), _Events(path)
+    for number, (each_path, each_data) in enumerate([(path, data), *others]):
+        _gather(each_path, each_data, number, *events)
+    return path, *events
+
+
+def _gather(
+    path: Path,
+    data: bytes | bytearray,
+    number: int,
+    host: _Events,
+    device: _Events,
+    steps: _Events,
+) -> None:
     for event in each(path, _elements(path, data), _Event):
         if event.ph != "X" or event.dur < 0:
             continue
         category = (event.cat or "").lower()
         if event.name.startswith(_STEP):
             if category not in _DEVICE and not category.startswith("gpu"):
-                steps.append(event, ("", b"", b""))
+                steps.append(event, ("", b"", b""), number)
         elif category in _HOST:
             arguments = event.args or _NO_ARGUMENTS
-            host.append(event, (event.name, bytes(arguments.dims), bytes(arguments.types)))
+            key = event.name, bytes(arguments.dims), bytes(arguments.types)
+            host.append(event, key, number)
         elif category in _DEVICE:
-            device.append(event, (event.name, category.encode(), b""))
-    return host, device, steps
+            device.append(event, (event.name, category.encode(), b""), number)
 
 
 def _elements(path: Path, data: bytes | bytearray) -> list[msgspec.Raw]:

@@ -28,7 +28,7 @@ _LARGEST_EVENTS = 1_000_000  # onnxruntime drops what comes after, and says so o
 _KERNEL_TIME = "_kernel_time"
 _ON_CPU = ("CPUExecutionProvider", "XnnpackExecutionProvider", "DnnlExecutionProvider")
 _ON_GPU = ("CUDA", "Tensorrt", "NvTensorRTRTX", "ROCM", "MIGraphX", "Dml", "WebGpu")
-_NOT_IN_THE_NAME = ("_nchwc", "_nhwc")
+_NOT_IN_THE_NAME = ("_nchwc", "_nhwc", "/MatMulAddFusion")
 _DECIMAL = re.compile(r"[0-9]{1,18}")
 _Key = tuple[str, str, str, str]
 

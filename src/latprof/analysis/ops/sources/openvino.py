@@ -16,7 +16,7 @@ from typing import Protocol
 import msgspec
 
 from latprof.analysis.ops.files import decode
-from latprof.analysis.ops.operator import Operator, Profile, dtype_of
+from latprof.analysis.ops.operator import Operator, Profile, Tensor, dtype_of
 from latprof.errors import RunFormatError
 from latprof.units import counted_text
 
@@ -25,6 +25,15 @@ __all__ = ["ProfilingInfo", "from_infos", "read_csv", "read_json"]
 _NS_PER_MS = 1e6
 _LARGEST_MS = 1e9
 _EXECUTED = "EXECUTED"
+_PRECISIONS = {
+    "f32": "fp32",
+    "f16": "fp16",
+    "i8": "int8",
+    "u8": "uint8",
+    "i32": "int32",
+    "i64": "int64",
+    "boolean": "bool",
+}
 _CSV_COLUMNS = ("layerName", "execStatus", "layerType", "execType", "realTime (ms)")
 
 
@@ -59,9 +68,50 @@ class _Request(msgspec.Struct):
     nodes: list[_Node]
 
 
+class _GraphNode(msgspec.Struct):
+    """A layer of the graph that is executed, in OpenVINO's words."""
+
+    name: str
+    originalLayersNames: str = ""  # noqa: N815 - OpenVINO's own word
+    outputPrecisions: str = ""  # noqa: N815 - OpenVINO's own word
+    outputLayouts: str = ""  # noqa: N815 - OpenVINO's own word
+    inputs: list[tuple[str, int]] = []
+    outputs: list[list[int]] = []
+
+
 class _Report(msgspec.Struct):
     detailed_performance: list[_Request] = []
     avg_performance: _Request | None = None
+    execution_graph: list[_GraphNode] = []
+
+
+class _Graph:
+    """What the executed graph says of its layers; nothing, where the report has none."""
+
+    def __init__(self, nodes: Iterable[_GraphNode] = ()) -> None:
+        self._nodes = {node.name: node for node in nodes}
+
+    def origins(self, name: str) -> tuple[str, ...]:
+        node = self._nodes.get(name)
+        names = node.originalLayersNames.split(",") if node else []
+        return tuple(filter(None, names)) or (name,)
+
+    def outputs(self, name: str) -> tuple[Tensor, ...]:
+        node = self._nodes.get(name)
+        if node is None:
+            return ()
+        types, layouts = node.outputPrecisions.split(","), node.outputLayouts.split(",")
+        return tuple(
+            Tensor(dtype_of(_PRECISIONS.get(dtype, dtype)), tuple(shape), layout)
+            for shape, dtype, layout in zip(node.outputs, types, layouts, strict=False)
+        )
+
+    def inputs(self, name: str) -> tuple[Tensor, ...]:
+        """Return what the layers before it write; their weights are constants among them."""
+        node = self._nodes.get(name)
+        sources = node.inputs if node else []
+        found = (self.outputs(source)[port:][:1] for source, port in sources)
+        return tuple(tensor for tensors in found for tensor in tensors)
 
 
 def from_infos(requests: Iterable[Sequence[ProfilingInfo]]) -> Profile:
@@ -90,7 +140,7 @@ def read_json(path: Path, data: bytes | bytearray) -> Profile:
             "use -report_type detailed_counters"
         )
     found = [[_of_node(path, node) for node in request.nodes] for request in requests]
-    return _checked(path, _profile(found, notes))
+    return _checked(path, _profile(found, notes, _Graph(report.execution_graph)))
 
 
 def _of_node(path: Path, node: _Node) -> _Counter:
@@ -159,7 +209,9 @@ def _checked(path: Path, profile: Profile) -> Profile:
     return profile
 
 
-def _profile(requests: Sequence[Sequence[_Counter]], notes: Sequence[str] = ()) -> Profile:
+def _profile(
+    requests: Sequence[Sequence[_Counter]], notes: Sequence[str] = (), graph: _Graph | None = None
+) -> Profile:
     gathered: dict[tuple[str, str], list[_Counter]] = {}
     skipped = set()
     for counter in (counter for request in requests for counter in request):
@@ -172,14 +224,16 @@ def _profile(requests: Sequence[Sequence[_Counter]], notes: Sequence[str] = ()) 
     left_out = f"{counted_text(len(skipped), 'layer')} not executed (fused or folded) left out"
     return Profile(
         format="openvino",
-        operators=tuple(_operator(found, len(requests)) for found in gathered.values()),
+        operators=tuple(
+            _operator(found, len(requests), graph or _Graph()) for found in gathered.values()
+        ),
         runs=len(requests),
         runs_seen=len(requests),
         notes=(*notes, *([left_out] if skipped else [])),
     )
 
 
-def _operator(counters: Sequence[_Counter], runs: int) -> Operator:
+def _operator(counters: Sequence[_Counter], runs: int, graph: _Graph) -> Operator:
     first = counters[0]
     dtype = dtype_of(_spelled(first.exec_type))
     return Operator(
@@ -187,16 +241,16 @@ def _operator(counters: Sequence[_Counter], runs: int) -> Operator:
         op_type=first.node_type,
         time_ns=sum(counter.time_ns for counter in counters) / runs,
         count=len(counters),
+        inputs=graph.inputs(first.name),
+        outputs=graph.outputs(first.name),
         computes_in=dtype,
         provider="OpenVINO",
         kernel=first.exec_type or None,
-        origins=(first.name,),
+        origins=graph.origins(first.name),
     )
 
 
 def _spelled(exec_type: str) -> str:
     """Return the type at the end of `brgconv_avx512_f32` as others spell it."""
     word = exec_type.lower().rpartition("_")[2]
-    return {"f32": "fp32", "f16": "fp16", "i8": "int8", "u8": "uint8", "i32": "int32"}.get(
-        word, word
-    )
+    return _PRECISIONS.get(word, word)
