@@ -78,23 +78,6 @@ def test_what_is_no_target_is_refused(value):
         resolve(value)
 
 
-@pytest.mark.parametrize(
-    ("stages", "expected"),
-    [
-        (["predict"], {"predict": "predict"}),
-        ({"words": "tokenize"}, {"words": "tokenize"}),
-        ({"words": ("tokenize",)}, {"words": ("tokenize",)}),
-        ([1, 2], {}),
-        (object(), {}),
-        ("tokenize", {}),
-    ],
-)
-def test_stages_are_taken_where_they_name_methods(stages, expected):
-    service = Service()
-    service.stages = stages
-    assert resolve(service).stages == expected
-
-
 def test_the_call_is_the_one_with_hooks():
     service = Service()
     service.stages = ["predict"]

@@ -20,27 +20,39 @@ from typing import Any, Protocol, cast
 from weakref import WeakKeyDictionary, WeakSet
 
 from latprof.errors import InstrumentError
-from latprof.recording.core import Stage
-from latprof.recording.wrapping import is_coroutine_function, wrap
+from latprof.recording.wrapping import is_coroutine_function
 
-__all__ = ["Hook", "is_hooked", "name_of", "place"]
+__all__ = ["Around", "Hook", "is_hooked", "name_of", "place"]
 
 _ABSENT = object()
 _hooks: WeakSet[FunctionType] = WeakSet()
 _choosers: WeakKeyDictionary[FunctionType, _Chooser] = WeakKeyDictionary()
 
 
+class Around(Protocol):
+    """What a hook puts around a function: a stage, or whatever else decorates one."""
+
+    @property
+    def name(self) -> str | None:
+        """The stage; None for what only looks on."""
+        ...
+
+    def __call__(self, function: Callable[..., Any], /) -> Callable[..., Any]:
+        """Return the function to be called in the place of `function`."""
+        ...
+
+
 class Hook(Protocol):
     """A stage around one attribute."""
 
-    stage: Stage
+    stage: Around
 
     def remove(self) -> None:
         """Put back what was found."""
         ...
 
 
-def place(owner: object, attribute: str, found: Callable[..., Any], stage: Stage) -> Hook:
+def place(owner: object, attribute: str, found: Callable[..., Any], stage: Around) -> Hook:
     """Put `stage` around `owner.attribute`, whose value is `found`.
 
     Raises:
@@ -85,9 +97,9 @@ def _is_function(found: object) -> bool:
     return inspect.isroutine(found) or isinstance(found, functools.partial)
 
 
-def _staged(stage: Stage, function: Any) -> Any:
+def _staged(stage: Around, function: Any) -> Any:
     """Return `function` in its stage, and know it again later."""
-    staged: Any = wrap(stage, function)
+    staged: Any = stage(function)
     _hooks.add(_plain(staged))
     return staged
 
@@ -117,7 +129,7 @@ def _set(owner: object, attribute: str, value: object) -> None:
 class _DictHook:
     """An entry in an instance's `__dict__`: frozen and guarded classes allow that as well."""
 
-    def __init__(self, owner: object, attribute: str, found: Any, stage: Stage) -> None:
+    def __init__(self, owner: object, attribute: str, found: Any, stage: Around) -> None:
         self.stage = stage
         self._owner, self._attribute = owner, attribute
         self._original = owner.__dict__.get(attribute, _ABSENT)
@@ -139,7 +151,7 @@ class _DictHook:
 class _ValueHook:
     """A value in a slot."""
 
-    def __init__(self, owner: object, attribute: str, found: Any, stage: Stage) -> None:
+    def __init__(self, owner: object, attribute: str, found: Any, stage: Around) -> None:
         self.stage = stage
         self._owner, self._attribute, self._original = owner, attribute, found
         self._hook = _staged(stage, found)
@@ -156,7 +168,7 @@ class _ValueHook:
 class _NamespaceHook:
     """A function in a class or a module, as the kind of method that it is there."""
 
-    def __init__(self, owner: Any, attribute: str, found: Any, stage: Stage) -> None:
+    def __init__(self, owner: Any, attribute: str, found: Any, stage: Around) -> None:
         self.stage = stage
         self._owner, self._attribute = owner, attribute
         self._original = vars(owner).get(attribute, _ABSENT)
@@ -180,7 +192,7 @@ class _InstanceHook:
     Several hooked instances of a class share one function; the last to go restores the original.
     """
 
-    def __init__(self, owner: Any, attribute: str, stage: Stage) -> None:
+    def __init__(self, owner: Any, attribute: str, stage: Around) -> None:
         self.stage = stage
         self._owner, self._attribute = owner, attribute
         present = vars(type(owner)).get(attribute)
@@ -208,9 +220,9 @@ class _Chooser:
         _set(self._class, attribute, function)
         _choosers[function] = self
 
-    def admit(self, owner: object, stage: Stage) -> None:
+    def admit(self, owner: object, stage: Around) -> None:
         # Bound to the owner, whose id nobody else can get then.
-        self.instances[id(owner)] = wrap(stage, self._declared.__get__(owner, self._class))
+        self.instances[id(owner)] = stage(self._declared.__get__(owner, self._class))
 
     def dismiss(self, owner: object) -> None:
         self.instances.pop(id(owner), None)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from types import TracebackType
 from typing import Any, Self, cast
 
 from latprof.errors import InstrumentError, UsageError
+from latprof.recording.adapters.constructions import Constructions
+from latprof.recording.adapters.declared import stage_methods
+from latprof.recording.adapters.known import known, places_in
+from latprof.recording.adapters.seeing import Place
 from latprof.recording.core import stage
 from latprof.recording.hooks import Hook, is_hooked, name_of, place
 
-__all__ = ["Instrumentation", "instrument"]
+__all__ = ["Instrumentation", "instrument", "is_instrumented", "knows"]
 
 
 class Instrumentation:
@@ -20,18 +25,27 @@ class Instrumentation:
     Also a context manager that removes them at the end of its block.
     """
 
-    def __init__(self, hooks: Iterable[Hook]) -> None:
+    def __init__(
+        self,
+        hooks: Iterable[Hook],
+        stages: Iterable[str | None] = (),
+        constructions: Constructions | None = None,
+    ) -> None:
         self._hooks = list(hooks)
+        self._stages = tuple(dict.fromkeys(filter(None, stages)))
+        self._constructions = constructions
 
     @property
     def stages(self) -> tuple[str, ...]:
-        """The stages that are hooked, each once, in the order given."""
-        return tuple(dict.fromkeys(hook.stage.name for hook in self._hooks))
+        """The stages that are hooked, each once, in the order given; none once removed."""
+        return self._stages if self._hooks else ()
 
     def remove(self) -> None:
         """Put back exactly what was found. Removing again does nothing."""
         while self._hooks:
             self._hooks.pop().remove()
+        if self._constructions is not None:
+            self._constructions.remove()
 
     def __enter__(self) -> Self:
         return self
@@ -50,11 +64,18 @@ def instrument(
 ) -> Instrumentation:
     """Time methods of an existing object as stages, until the hooks are removed.
 
+    Where a module is handed to `torch.compile`, instrument what that returns: hooks inside what is
+    compiled break its graph.
+
     Args:
         obj: An instance, a class (then all its instances are timed) or a module.
         stages: Stage name -> name of the method, or several names; `part.method` reaches into an
             attribute. Plain, async, generator and async-generator methods are told apart as
             `latprof.stage` does. An attribute that holds an object which is called is hooked too.
+            None for an object that latprof knows: a pipeline, a generating model, a tokenizer or an
+            image processor of transformers, a torch module, an ONNX Runtime session, a tokenizer
+            of tokenizers, an object that has `.stages`. Those also note about each request what
+            `latprof.recording.adapters.facts` lists: tokens, padding, shapes, types, modes.
 
     Returns:
         The hooks. `remove()`, or leaving them as a context manager, restores the object exactly:
@@ -63,7 +84,8 @@ def instrument(
     Raises:
         InstrumentError: There is no such method, or it is hooked already, or the object cannot be
             changed. Then nothing is hooked.
-        UsageError: `stages` is missing or empty, or does not map names to names.
+        UsageError: `stages` is empty, or does not map names to names; or it is missing and latprof
+            does not know the object.
 
     Example:
         >>> import latprof as lp
@@ -75,41 +97,67 @@ def instrument(
         ...     service.tokenize("good film")
         ['good', 'film']
     """
+    places = _named(obj, stages) if stages is not None else _known(obj)
     hooks: list[Hook] = []
     try:
-        for stage_name, method in _pairs(obj, stages):
-            hooks.append(_hook(obj, method, stage_name))
+        for each in places:
+            hooks.append(_hook(each))  # noqa: PERF401 - what is placed before a failure counts
     except BaseException:
         Instrumentation(hooks).remove()
         raise
-    return Instrumentation(hooks)
+    names = [name for each in places for name in (each.around.name, *each.also)]
+    return Instrumentation(hooks, names, Constructions() if stages is None else None)
 
 
-def _pairs(obj: object, stages: object) -> list[tuple[str, str]]:
-    """Return (stage, method) in the order given."""
+def knows(obj: object) -> bool:
+    """Whether `instrument(obj)` needs no `stages=`."""
+    return bool(places_in(obj))
+
+
+def is_instrumented(obj: object) -> bool:
+    """Whether a place that `instrument(obj)` would hook is hooked already."""
+    return any(_is_taken(each) for each in places_in(obj))
+
+
+def _is_taken(where: Place) -> bool:
+    parts, _, name = where.path.rpartition(".")
+    try:
+        owner = operator.attrgetter(parts)(where.owner) if parts else where.owner
+        return is_hooked(owner, getattr(owner, name))
+    except AttributeError:
+        return False  # `instrument` says so better
+
+
+def _known(obj: object) -> list[Place]:
+    places = places_in(obj)
+    if not places:
+        raise UsageError(
+            f"which methods of {name_of(obj)} are stages? latprof knows {known()}; for others: "
+            'instrument(obj, stages={"tokenize": "tokenize", "forward": "forward"})'
+        )
+    return _checked(places)
+
+
+def _named(obj: object, stages: object) -> list[Place]:
+    """Return the places in the order given."""
     if not stages or not isinstance(stages, Mapping):
         raise UsageError(
             f"which methods of {name_of(obj)} are stages? "
             'instrument(obj, stages={"tokenize": "tokenize", "forward": "forward"})'
         )
-    pairs = [
-        (stage_name, method)
-        for stage_name, methods in stages.items()
-        for method in ((methods,) if isinstance(methods, str) else _listed(methods))
-    ]
-    for _, method in pairs:
+    return _checked([Place(obj, method, stage(name)) for name, method in stage_methods(stages)])
+
+
+def _checked(places: list[Place]) -> list[Place]:
+    for owner, method, *_ in places:
         if not isinstance(method, str) or not method:
-            raise UsageError(f"a stage names a method of {name_of(obj)}, got {method!r}")
-    return pairs
+            raise UsageError(f"a stage names a method of {name_of(owner)}, got {method!r}")
+    return places
 
 
-def _listed(methods: object) -> Iterable[Any]:
-    return methods if isinstance(methods, Iterable) else (methods,)
-
-
-def _hook(obj: object, path: str, stage_name: str) -> Hook:
-    *parts, attribute = path.split(".")
-    owner = obj
+def _hook(where: Place) -> Hook:
+    *parts, attribute = where.path.split(".")
+    owner = where.owner
     for part in parts:
         owner = _get(owner, part)
     found = _get(owner, attribute)
@@ -124,7 +172,7 @@ def _hook(obj: object, path: str, stage_name: str) -> Hook:
             f"{name_of(owner)}.{attribute} is instrumented already: remove() that "
             "instrumentation first"
         )
-    return place(owner, attribute, cast("Callable[..., Any]", found), stage(stage_name))
+    return place(owner, attribute, cast("Callable[..., Any]", found), where.around)
 
 
 def _get(owner: object, attribute: str) -> Any:

@@ -5,17 +5,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-import operator
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from latprof.errors import UsageError
-from latprof.recording.hooks import is_hooked
-from latprof.recording.instrument import instrument
+from latprof.recording.instrument import instrument, is_instrumented, knows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
 __all__ = ["Target", "resolve"]
@@ -29,13 +26,11 @@ class Target:
         given: The user's own object.
         name: What reports call it: `module.qualname` of a function, or of an object's class.
         is_async: Whether a call returns a coroutine, which then runs on an event loop.
-        stages: Stage to method name or names, where the object names its stages; else empty.
     """
 
     given: Any
     name: str
     is_async: bool
-    stages: Mapping[str, Any]
 
     @property
     def call(self) -> Callable[[Any], Any]:
@@ -51,21 +46,9 @@ class Target:
         Raises:
             InstrumentError: A stage names no method, or the object cannot be hooked.
         """
-        if not self.stages or any(self._is_hooked(path) for path in self._paths()):
+        if not knows(self.given) or is_instrumented(self.given):
             return contextlib.nullcontext()
-        return instrument(self.given, self.stages)
-
-    def _paths(self) -> Iterable[str]:
-        for methods in self.stages.values():
-            yield from (methods,) if isinstance(methods, str) else methods
-
-    def _is_hooked(self, path: str) -> bool:
-        parts, _, name = path.rpartition(".")
-        try:
-            owner = operator.attrgetter(parts)(self.given) if parts else self.given
-            return is_hooked(owner, getattr(owner, name))
-        except AttributeError:
-            return False  # `instrument` says so better
+        return instrument(self.given)
 
 
 def resolve(target: object) -> Target:
@@ -91,7 +74,7 @@ def resolve(target: object) -> Target:
             "a target is a callable of one input, or an object with a method predict: "
             f"{type(target).__name__} is neither"
         )
-    return Target(target, _name(target), _is_async(call), _stages(target))
+    return Target(target, _name(target), _is_async(call))
 
 
 def _callable_of(target: object) -> Any:
@@ -113,10 +96,3 @@ def _is_async(call: Callable[[Any], Any]) -> bool:
     return inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(
         getattr(type(call), "__call__", None)  # noqa: B004 - the method itself is looked at
     )
-
-
-def _stages(target: object) -> Mapping[str, Any]:
-    stages = getattr(target, "stages", None)
-    if isinstance(stages, list | tuple) and all(isinstance(name, str) for name in stages):
-        return {name: name for name in stages}
-    return dict(stages) if isinstance(stages, Mapping) else {}

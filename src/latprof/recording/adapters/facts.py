@@ -1,0 +1,150 @@
+"""What adapters note about a request while it runs, as columns `attr.NAME` of `Run.requests`.
+
+A column is there only where something was seen that has it. A request may hold several calls
+(batches, two models, many steps): the third column says how they become one value.
+
+| name | what | over several calls |
+|---|---|---|
+| `texts` | texts that were tokenized | sum |
+| `tokens` | tokens without padding, with special ones: as the tokenizer made them, or else as the model got them by its attention mask | sum |
+| `positions` | rows x length that the model got, padding included; until it is called, that the tokenizer made | sum |
+| `padding_share` | the share of `positions` that is padding | of the sums |
+| `generated_tokens` | new positions that `generate` returned, over all sequences | sum |
+| `forwards` | calls of a model; the steps inside `generate` are one call | sum |
+| `batch_size` | first dimension of the model's first input | largest |
+| `input_shape` | shape of the model's first input, as "8x128" | that with most elements |
+| `first_seen_shape` | whether the shapes of its inputs came for the first time since it was instrumented | any |
+| `output_dtype` | type of the model's first output | each once, joined by commas |
+| `weights_dtype` | type of most of a torch module's floating-point weights | each once |
+| `device` | where a torch module's weights are | each once |
+| `provider` | the first execution provider of an ONNX Runtime session | each once |
+| `grad_enabled` | autograd's mode around a torch module's call | any |
+| `grad_graph` | whether an output holds the graph for a backward pass | any |
+| `training` | whether a torch module is in training mode | any |
+| `constructed_sessions` | ONNX Runtime sessions constructed inside the request | sum |
+| `constructed_tokenizers` | tokenizers constructed in it; a fast one of transformers holds one of the library tokenizers and may count twice | sum |
+| `constructed_modules` | torch modules constructed in it, each layer counting | sum |
+
+Nothing is noted outside a request. A mask on a GPU is not read, since that would wait for the GPU.
+Where the user's own `annotate` gives one of these names, the later of the two stands.
+"""  # noqa: E501 - a table
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable
+from math import prod
+
+from latprof.recording import core, session
+
+__all__ = ["Facts", "note"]
+
+_MOST_OPEN = 4096  # requests that are remembered at a time: more than are ever in flight
+
+
+class Facts:
+    """What is known of one request so far.
+
+    Attributes:
+        columns: What is noted, by the names above.
+    """
+
+    def __init__(self) -> None:
+        self.columns: dict[str, object] = {}
+        self._sums: dict[str, int] = {}
+        self._words: dict[str, list[str]] = {}
+        self._elements = -1
+
+    def add(self, name: str, amount: int) -> None:
+        """Add to a sum."""
+        self._sums[name] = self._sums.get(name, 0) + amount
+        self.columns[name] = self._sums[name]
+
+    def flag(self, name: str, value: bool) -> None:  # noqa: FBT001 - it is a column's value
+        """Remember whether it was so in any call."""
+        self.columns[name] = bool(self.columns.get(name)) or value
+
+    def word(self, name: str, value: object) -> None:
+        """Remember a word, each once."""
+        words = self._words.setdefault(name, [])
+        text = str(value)
+        if text not in words:
+            words.append(text)
+            self.columns[name] = ",".join(words)
+
+    def tokenized(self, texts: int, tokens: int, positions: int) -> None:
+        """Count what a tokenizer made."""
+        self.add("texts", texts)
+        self.columns["tokens"] = self._sums["made"] = self._sums.get("made", 0) + tokens
+        if "given" not in self._sums:
+            self._sums["laid out"] = self._sums.get("laid out", 0) + positions
+            self._lay_out(self._sums["made"], self._sums["laid out"])
+
+    def given(self, tokens: int, positions: int) -> None:
+        """Count what a model got."""
+        self._sums["given"] = self._sums.get("given", 0) + tokens
+        self._sums["taken"] = self._sums.get("taken", 0) + positions
+        if "made" not in self._sums:
+            self.columns["tokens"] = self._sums["given"]
+        self._lay_out(self._sums["given"], self._sums["taken"])
+
+    def _lay_out(self, tokens: int, positions: int) -> None:
+        self.columns["positions"] = positions
+        if positions > 0:
+            self.columns["padding_share"] = 1 - tokens / positions
+
+    def shaped(self, shape: tuple[int, ...]) -> None:
+        """Remember the shape of a model's first input."""
+        if shape:
+            self.columns["batch_size"] = max(shape[0], self._largest_batch())
+        if prod(shape) > self._elements:
+            self._elements = prod(shape)
+            self.columns["input_shape"] = "x".join(map(str, shape))
+
+    def _largest_batch(self) -> int:
+        largest = self.columns.get("batch_size", 0)
+        return largest if isinstance(largest, int) else 0
+
+
+class _Open:
+    """Facts of the requests that a recording has open, the latest of them."""
+
+    def __init__(self) -> None:
+        # Reentrant: a finalizer may construct something while a fact is noted.
+        self.lock = threading.RLock()
+        self._recorder: Callable[[], object] = lambda: None
+        self._facts: OrderedDict[int, Facts] = OrderedDict()
+
+    def of(self, recorder: object, request_id: int) -> Facts:
+        if self._recorder() is not recorder:
+            self._recorder = weakref.ref(recorder)
+            self._facts.clear()
+        facts = self._facts.get(request_id)
+        if facts is None:
+            facts = self._facts[request_id] = Facts()
+            if len(self._facts) > _MOST_OPEN:
+                self._facts.popitem(last=False)
+        return facts
+
+
+_open = _Open()
+
+
+def note(tell: Callable[[Facts], None]) -> None:
+    """Let `tell` add to the facts of the current request, if there is one.
+
+    It may fail in any way, since what it reads belongs to others: then nothing is noted.
+    """
+    recorder = session.current
+    request_id = core.current_request_id() if recorder is not None else -1
+    if recorder is None or request_id < 0:
+        return
+    try:
+        with _open.lock:
+            facts = _open.of(recorder, request_id)
+            tell(facts)
+            recorder.note(request_id, facts.columns)
+    except Exception:  # noqa: BLE001, S110 - the user's call must go on whatever we misread
+        pass
