@@ -204,9 +204,14 @@ class Model(ABC):
             InferenceError: The runtime refused or failed.
         """
         sets = [shapes] if isinstance(shapes, Mapping) else list(shapes) or [{}]
-        return [self._warm(self._examples(each)) for each in sets]
+        return [self._warm(self.examples(each)) for each in sets]
 
-    def _examples(self, shapes: Mapping[str, Any]) -> Arrays:
+    def examples(self, shapes: Mapping[str, Any]) -> Arrays:
+        """Return inputs of ones in these shapes, as `warm` takes them.
+
+        Raises:
+            UsageError: A shape does not fit, or the model does not say an input's type.
+        """
         for name in shapes.keys() - self._specs.keys():
             self._check_unknown(name, shapes[name])
         examples = {name: shapes[name] for name in shapes if isinstance(shapes[name], np.ndarray)}

@@ -164,7 +164,7 @@ class Pass(Profiling):
         return (file,)
 
 
-def test_times_are_divided_by_the_inflation_that_was_measured(monkeypatch):
+def test_times_are_scaled_back_by_the_inflation_that_was_measured(monkeypatch):
     clock = FakeClock()
     monkeypatch.setattr(live, "SYSTEM_CLOCK", clock)
     model = Scripted(clock)
@@ -175,7 +175,7 @@ def test_times_are_divided_by_the_inflation_that_was_measured(monkeypatch):
     assert table.attrs["total_ns"] == MS
     assert table.attrs["notes"][0] == (
         "the profiler makes a run 1.50 times as long [1.50, 1.50] at 96.9 %: "
-        "times are divided by it"
+        "times are scaled back to the plain run"
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import statistics
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,9 +31,10 @@ def live_ops(model: Model, inputs: Mapping[str, NDArray[Any]]) -> pd.DataFrame:
     """Return the operators of a model, each with its share of the plain run.
 
     A profiler slows what it watches. So rounds of plain runs and of profiled ones take turns; the
-    ratio of their medians, round by round, is the inflation, and all times are divided by it. That
-    spreads the profiler's cost as if each operator paid in proportion to its time: many short
-    operators pay more than that, so theirs stay a little too long.
+    ratio of their medians, round by round, is the inflation. All times are scaled so that the mean
+    profiled run, over which they are means, lasts as long as the median plain run. That spreads the
+    profiler's cost as if each operator paid in proportion to its time: short operators pay more
+    than that, so theirs stay a little too long.
 
     Args:
         model: What `latprof.load_model` returns.
@@ -73,19 +75,18 @@ def _runs(first_ns: int, second_ns: int) -> int:
 
 def _round(
     model: Model, profiling: Profiling, inputs: Mapping[str, Any], runs: int
-) -> tuple[float, float]:
-    """Return the median of plain runs and that of profiled ones, in nanoseconds."""
-    plain = [_timed(lambda: model(inputs)) for _ in range(runs)]
-    return statistics.median(plain), _profiled(profiling, inputs, runs)
+) -> tuple[list[int], list[int]]:
+    """Return what plain runs took and what profiled ones did, in nanoseconds."""
+    return [_timed(lambda: model(inputs)) for _ in range(runs)], _profiled(profiling, inputs, runs)
 
 
-def _profiled(profiling: Profiling, inputs: Mapping[str, Any], runs: int) -> float:
+def _profiled(profiling: Profiling, inputs: Mapping[str, Any], runs: int) -> list[int]:
     times = []
     with profiling.on():
         for _ in range(runs):
             times.append(_timed(lambda: profiling.run(inputs)))
             profiling.keep()
-    return statistics.median(times)
+    return times
 
 
 def _timed(work: Callable[[], object]) -> int:
@@ -94,20 +95,23 @@ def _timed(work: Callable[[], object]) -> int:
     return SYSTEM_CLOCK.now_ns() - start_ns
 
 
-def _rescaled(table: pd.DataFrame, rounds: list[tuple[float, float]]) -> pd.DataFrame:
-    ratios = [profiled / max(plain, 1) for plain, profiled in rounds]
-    inflation = statistics.median(ratios)
-    scaled = (table["time_ns"].astype("float64") / inflation).round()
-    table["time_ns"] = scaled.astype("Int64")
-    low, high = min(ratios), max(ratios)
+def _rescaled(table: pd.DataFrame, rounds: Sequence[tuple[list[int], list[int]]]) -> pd.DataFrame:
+    ratios = [statistics.median(slow) / max(statistics.median(fast), 1) for fast, slow in rounds]
+    inflation, low, high = statistics.median(ratios), min(ratios), max(ratios)
+    plain_ns, profiled_ns = (list(chain.from_iterable(kind)) for kind in zip(*rounds, strict=True))
+    run_ns = statistics.median(plain_ns)
+    mean_ns = table.attrs["mean_run_ns"] or statistics.mean(profiled_ns)
+    scaled = table["time_ns"].astype("float64") * (run_ns / mean_ns)
+    table["time_ns"] = scaled.round().astype("Int64")
     note = (
         f"the profiler makes a run {inflation:.2f} times as long [{low:.2f}, {high:.2f}] at "
-        f"{100 * _CONFIDENCE:.1f} %: times are divided by it"
+        f"{100 * _CONFIDENCE:.1f} %: times are scaled back to the plain run"
     )
     table.attrs |= {
         "files": (),
-        "run_ns": round(statistics.median(plain for plain, _ in rounds)),
-        "profiled_ns": round(statistics.median(profiled for _, profiled in rounds)),
+        "run_ns": round(run_ns),
+        "mean_run_ns": round(statistics.mean(plain_ns)),
+        "profiled_ns": round(statistics.median(profiled_ns)),
         "total_ns": int(table["time_ns"].sum()),
         "inflation": inflation,
         "inflation_low": low,

@@ -142,6 +142,7 @@ class Profile:
         runs: Measured runs, over which times are averaged; 0 where there are no times.
         runs_seen: All runs in the file, with warm-up.
         run_ns: Median duration of a measured run as a whole; None where the file does not say.
+        mean_run_ns: Mean duration of the measured runs, over which times are means too.
         notes: What a reader of the table must know.
     """
 
@@ -150,4 +151,5 @@ class Profile:
     runs: int
     runs_seen: int
     run_ns: float | None = None
+    mean_run_ns: float | None = None
     notes: tuple[str, ...] = ()

@@ -42,8 +42,8 @@ def read_ops(*paths: str | os.PathLike[str], warmup: Warmup = "auto") -> pd.Data
         `count` (executions over all measured runs), `shapes`, `dtype`, `bytes` (moved), `provider`,
         `device`, `kernel`, `origins` (nodes of the original model), and `inputs`, `outputs`,
         `weights` as tuples of `Tensor`. What a file does not say is missing. Attributes
-        (`table.attrs`): `format`, `files`, `runs` (measured), `runs_seen`, `run_ns` (median of a
-        whole run), `total_ns` (of the column), `notes`, `unit`.
+        (`table.attrs`): `format`, `files`, `runs` (measured), `runs_seen`, `run_ns` and
+        `mean_run_ns` (median and mean of a whole run), `total_ns` (of the column), `notes`, `unit`.
 
     Raises:
         UsageError: No path, or several that do not belong together.

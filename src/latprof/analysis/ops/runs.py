@@ -90,6 +90,11 @@ class Runs:
         return float(np.median((self.end_ns - self.start_ns)[self.measured]))
 
     @property
+    def mean_ns(self) -> float:
+        """Mean duration of the measured runs."""
+        return float(np.mean((self.end_ns - self.start_ns)[self.measured]))
+
+    @property
     def notes(self) -> list[str]:
         """What was left out, and what could not be told."""
         disturbed = self.measured.size - self.count - self.warmup

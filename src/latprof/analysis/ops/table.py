@@ -114,6 +114,7 @@ def _attributes(
         "runs": profile.runs,
         "runs_seen": profile.runs_seen,
         "run_ns": run_ns,
+        "mean_run_ns": _rounded(profile.mean_run_ns),
         "total_ns": sum(int(time_ns) for time_ns in table["time_ns"].dropna()),
         "notes": profile.notes,
         "unit": "ns",

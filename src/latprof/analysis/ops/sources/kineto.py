@@ -144,6 +144,7 @@ def read(traces: Iterable[tuple[Path, bytes | bytearray]], warmup: Warmup) -> Pr
         runs=count,
         runs_seen=max(len(steps), 1),
         run_ns=runs.median_ns if runs.count else None,
+        mean_run_ns=runs.mean_ns if runs.count else None,
         notes=(*runs.notes, *_notes(host, device, runs)),
     )
 

@@ -88,6 +88,7 @@ def read(path: Path, data: bytes | bytearray, warmup: Warmup) -> Profile:
         runs=count,
         runs_seen=runs.measured.size,
         run_ns=runs.median_ns if runs.count else None,
+        mean_run_ns=runs.mean_ns if runs.count else None,
         notes=(*runs.notes, *_notes(events, nodes, runs)),
     )
 

@@ -122,7 +122,7 @@ def join(
     runs = 0 if times is None else times.runs
     operators = [_operator(row, mean, runs) for row, mean in zip(rows, means, strict=True)]
     notes = tuple(_notes(times, layers, median_ns, queries))
-    return Profile("tensorrt", tuple(operators), runs, runs, median_ns, notes)
+    return Profile("tensorrt", tuple(operators), runs, runs, median_ns, notes=notes)
 
 
 def _notes(
@@ -137,7 +137,7 @@ def _notes(
     if times is not None and times.runs < _FEW_RUNS:
         yield f"times of {counted_text(times.runs, 'run')}: profile more for stable ones"
     if median_ns:
-        yield f"run_ns is the median compute time of {count_text(queries)} queries without profiler"
+        yield f"the run is the median of {count_text(queries)} queries without the profiler"
     if median_ns and times is not None:
         ratio = sum(times.time_ns) / median_ns
         yield f"layers add up to {ratio:.2f} of it"
