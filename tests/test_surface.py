@@ -13,6 +13,7 @@ import latprof
 SURFACE = {
     "annotate",
     "backends",
+    "duel",
     "instrument",
     "load_model",
     "open_run",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # `as` says to type checkers that the name is public here
     from latprof.errors import StorageError as StorageError
     from latprof.errors import TargetError as TargetError
     from latprof.errors import UsageError as UsageError
+    from latprof.load.duel.contest import duel as duel
     from latprof.load.profile import profile as profile
     from latprof.load.scenarios import Concurrent as Concurrent
     from latprof.load.scenarios import Constant as Constant
@@ -63,6 +64,7 @@ _HOMES = {
         "TargetError",
         "UsageError",
     ),
+    "latprof.load.duel.contest": ("duel",),
     "latprof.load.profile": ("profile",),
     "latprof.load.scenarios": ("Concurrent", "Constant", "Poisson", "SingleStream"),
     "latprof.recording.instrument": ("instrument",),

@@ -1,0 +1,250 @@
+"""The duel: the same inputs to each arm, in processes of their own, round against round."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from latprof.errors import UsageError
+from latprof.load.duel import payload, record
+from latprof.load.duel.arithmetic import Roundings, roundings
+from latprof.load.duel.arm import Arm, arms_of
+from latprof.load.duel.model import Duel
+from latprof.load.duel.samples import samples
+from latprof.load.duel.turns import PARITY_INPUTS, Contender, Limits, alive
+from latprof.load.inputs import input_list
+from latprof.load.limits import positive_s, whole
+from latprof.run.disk import as_folder
+from latprof.run.environment import fingerprint
+
+__all__ = ["ROUNDS", "STARTS", "duel"]
+
+STARTS = 3  # the sd of a model against itself falls from 1.24 % with one start to 0.75 % with three
+ROUNDS = 20  # in each start, so 60 pairs: 5 % are found in 99 of 100 duels with 40
+ROUND_NS = (
+    25_000_000  # of the slowest arm: longer than a slice of the scheduler, shorter than a mood
+)
+FEWEST_CALLS, MOST_CALLS = 3, 100
+MOST_INPUTS = 10_000
+
+
+def duel(
+    arms: Mapping[str, Any],
+    inputs: Iterable[Any] | None = None,
+    *,
+    threads: int = 1,
+    starts: int = STARTS,
+    rounds: int = ROUNDS,
+    calls: int | None = None,
+    timeout: float = 60.0,
+    load_timeout: float = 600.0,
+    seed: int = 0,
+    out: Path | str | None = None,
+    progress: bool = True,
+) -> Duel:
+    """Compare arms fairly: first whether they answer alike, then how fast they are.
+
+    Each arm is built `starts` times in a fresh process. The processes of a start live together
+    and take turns in an order drawn anew for each round; whoever is not on turn is stopped. All
+    get the same inputs, threads and warm-up. The first arm is the base.
+
+    An arm that fails to load, dies, or does not answer in time becomes a row with the reason.
+    Ctrl-C ends the duel; no process is left.
+
+    Args:
+        arms: Name to a model file (the name is then the backend's), to a mapping with `model`,
+            perhaps `backend`, and options of `latprof.load_model`, or to a `MODULE:ATTR`. A
+            callable works too, but only in this process: it is neither started anew nor isolated.
+        inputs: Rows of arrays by name for a model; anything JSON knows for a `MODULE:ATTR`. None
+            makes inputs up from what the first model declares.
+        threads: Of one call, for all arms: passed to `load_model`, and told to the numeric
+            libraries of a `MODULE:ATTR` by OMP_NUM_THREADS and its like.
+        starts: Process starts of each arm; at least three where a release hangs on the answer.
+        rounds: Rounds of each arm in each start.
+        calls: Calls in a round; None for as many as the slowest arm makes in 25 ms, from 3 to 100.
+        timeout: Seconds that any step after loading may take.
+        load_timeout: Seconds that loading may take; engines are built then.
+        seed: Of the order of turns.
+        out: Folder to keep the duel in; None keeps it for as long as the result lives.
+        progress: Whether to show a bar.
+
+    Returns:
+        The result: `.verdict` in words, `.table()`, and a display for notebooks.
+
+    Raises:
+        UsageError: An argument is wrong; the message says what is accepted.
+        StorageError: The folder cannot be written.
+
+    Example:
+        >>> import latprof as lp
+        >>> cmp = lp.duel({"len": len, "sum": sum}, [[1], [2]], rounds=2, calls=5, progress=False)
+        >>> list(cmp.table()["arm"])
+        ['len', 'sum']
+    """
+    given = arms_of(arms)
+    limits = Limits(positive_s("load_timeout=", load_timeout), positive_s("timeout=", timeout))
+    spawned = any(arm.spawned for arm in given)
+    plan = _Plan(
+        threads=whole("threads=", threads),
+        starts=whole("starts=", starts) if spawned else 1,
+        rounds=whole("rounds=", rounds) * (1 if spawned else whole("starts=", starts)),
+        calls=None if calls is None else whole("calls=", calls),
+        seed=whole("seed=", seed, least=0),
+    )
+    rows = None if inputs is None else input_list(inputs, MOST_INPUTS)
+    with _folder(out) as folder, tempfile.TemporaryDirectory() as scratch:
+        contest = _Contest([_contender(arm) for arm in given], plan, limits, Path(scratch), rows)
+        contest.hold(folder, hidden=not progress)
+        contest.save(folder)
+        return Duel(folder, temporary=out is None)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    threads: int
+    starts: int
+    rounds: int
+    calls: int | None
+    seed: int
+
+
+@contextlib.contextmanager
+def _folder(out: Path | str | None) -> Iterator[Path]:
+    """Yield the folder of the duel; a temporary one goes again where the block fails."""
+    if out is not None:
+        folder = as_folder(out)
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise UsageError(f"{folder} is there already: choose another place for the duel")
+        yield folder
+        return
+    folder = Path(tempfile.mkdtemp(prefix="latprof-duel-"))
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _contender(arm: Arm) -> Contender:
+    target = arm.reference or (f"{arm.backend}: {arm.model}" if arm.model else repr(arm.call))
+    return Contender(arm, record.ArmRecord(name=arm.name, target=target, here=not arm.spawned))
+
+
+@dataclass
+class _Contest:
+    """A duel being held."""
+
+    contenders: Sequence[Contender]
+    plan: _Plan
+    limits: Limits
+    scratch: Path
+    rows: list[Any] | None
+    made_up: bool = False
+    calls: int = 0
+    measured: dict[tuple[int, int, int], tuple[int, Sequence[int]]] = field(default_factory=dict)
+
+    def hold(self, folder: Path, *, hidden: bool) -> None:
+        """Go through all starts."""
+        rng = np.random.default_rng(self.plan.seed)
+        bar = _bar(self.plan.starts * (self.plan.rounds + len(self.contenders)), hidden=hidden)
+        with bar:
+            for start in range(self.plan.starts):
+                if len(self._standing()) == 0:
+                    return
+                with alive(self.contenders, self.plan.threads, self.scratch, self.limits):
+                    self._prepare(start, folder, bar)
+                    self._rounds(start, rng, bar)
+
+    def _standing(self) -> list[Contender]:
+        return [contender for contender in self.contenders if contender.stands]
+
+    def _prepare(self, start: int, folder: Path, bar: Any) -> None:
+        """Bring every arm to the same point: inputs, first calls, outputs, warm-up."""
+        place = self._inputs()
+        for at, contender in enumerate(self.contenders):
+            contender.give(self.rows or [], place, self.limits)
+            if cold := contender.ask("cold", self.limits.answer_s):
+                contender.record.first_ns.append(cold["first_ns"])
+                contender.record.shapes_ns.append(cold["shapes_ns"])
+            if start == 0:
+                answers = str(record.outputs_folder(folder, at))
+                contender.ask("outputs", self.limits.answer_s, folder=answers, most=PARITY_INPUTS)
+        for contender in self.contenders:
+            if warm := contender.ask("warm", self.limits.answer_s):
+                contender.median_ns = warm["median_ns"]
+            bar.update()
+        self.calls = self.calls or self.plan.calls or self._affordable()
+
+    def _inputs(self) -> Path:
+        """Return where the inputs lie for other processes, made up now where none were given."""
+        place = self.scratch / "inputs"
+        if self.rows is None:
+            specs = next((each.specs for each in self._standing() if each.specs), ())
+            if self._standing():
+                self.rows, self.made_up = samples(specs, self.plan.seed), True
+        if not place.exists() and any(each.arm.spawned for each in self.contenders):
+            payload.write(place, self.rows or [])
+            self.rows = payload.read(place)  # so that arms in this process get the very same
+        return place
+
+    def _affordable(self) -> int:
+        slowest_ns = max((each.median_ns for each in self._standing()), default=0)
+        return int(np.clip(ROUND_NS // max(1, slowest_ns), FEWEST_CALLS, MOST_CALLS))
+
+    def _rounds(self, start: int, rng: np.random.Generator, bar: Any) -> None:
+        rows = len(self.rows or [None])
+        for number in range(self.plan.rounds):
+            first = number * self.calls % rows
+            for turn, at in enumerate(rng.permutation(len(self.contenders))):
+                times_ns = self.contenders[at].round(first, self.calls, self.limits)
+                if times_ns is not None:
+                    self.measured[int(at), start, number] = turn, times_ns
+            bar.update()
+
+    def save(self, folder: Path) -> None:
+        """Write what was measured of the arms that did not fail."""
+        finished = [at for at, each in enumerate(self.contenders) if each.stands]
+        kept = sorted(key for key in self.measured if key[0] in finished)
+        counts = [len(self.measured[key][1]) for key in kept]
+        columns = [np.repeat([key[part] for key in kept], counts) for part in range(3)]
+        turns = np.repeat([self.measured[key][0] for key in kept], counts)
+        times_ns = [ns for key in kept for ns in self.measured[key][1]]
+        calls = pa.table([*columns, turns, times_ns], schema=record.SCHEMA)
+        record.write(folder, self._manifest(), calls)
+
+    def _manifest(self) -> record.Manifest:
+        counted = self._roundings()
+        return record.Manifest(
+            created=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            arms=[each.record for each in self.contenders],
+            inputs=len(self.rows or []),
+            made_up=self.made_up,
+            threads=self.plan.threads,
+            starts=self.plan.starts,
+            rounds=self.plan.rounds,
+            calls=max(1, self.calls),
+            seed=self.plan.seed,
+            roundings=None if counted is None else asdict(counted),
+            environment=fingerprint(),
+        )
+
+    def _roundings(self) -> Roundings | None:
+        files = {Path(each.arm.model) for each in self._standing() if each.arm.model}
+        found = [counted for file in sorted(files) if (counted := roundings(file))]
+        return max(found, key=lambda each: (each.terms, each.stores), default=None)
+
+
+def _bar(total: int, *, hidden: bool) -> Any:
+    from tqdm.auto import tqdm
+
+    form = "{l_bar}{bar}| {elapsed}<{remaining}"
+    return tqdm(total=total, desc="duel", bar_format=form, disable=hidden, leave=False)

@@ -1,0 +1,167 @@
+"""A duel as a folder: `duel.json`, `calls.parquet`, and what each arm answered in `outputs/`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from latprof.errors import RunFormatError
+from latprof.load.duel import payload
+from latprof.run.disk import refusals, replacing, require_regular, unreadable
+from latprof.run.text import one_line
+
+__all__ = ["CALLS", "FILE", "ArmRecord", "Manifest", "outputs_folder", "read", "write"]
+
+FILE = "duel.json"
+CALLS = "calls.parquet"
+FORMAT = 1
+_LIMIT_BYTES = 16 << 20
+_LIMIT_ROWS = 1 << 26
+
+SCHEMA = pa.schema(
+    [
+        pa.field("arm", pa.int16(), nullable=False),
+        pa.field("start", pa.int32(), nullable=False),
+        pa.field("round", pa.int32(), nullable=False),
+        pa.field("turn", pa.int16(), nullable=False),
+        pa.field("latency_ns", pa.int64(), nullable=False),
+    ]
+)
+
+
+class ArmRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What is known of an arm.
+
+    Attributes:
+        name: What tables call it.
+        target: What it was built from.
+        here: Whether it ran in the process of the duel, and was not started anew.
+        described: What it says of itself.
+        load_ns: For each start, from a running interpreter to a loaded model.
+        first_ns: For each start, the first call.
+        shapes_ns: For each start, the first call with each further shape.
+        memory_bytes: For each start, the most that its process held.
+        reason: Why it failed; empty where it did not.
+    """
+
+    name: str
+    target: str
+    here: bool = False
+    described: dict[str, Any] = {}
+    load_ns: list[int] = []
+    first_ns: list[int] = []
+    shapes_ns: list[list[int]] = []
+    memory_bytes: list[int] = []
+    reason: str = ""
+
+
+class Manifest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """duel.json.
+
+    Attributes:
+        format: Version of the folder.
+        created: When, in UTC.
+        arms: In the order given; the first that did not fail is the base.
+        inputs: How many.
+        made_up: Whether the inputs were made up from declared shapes.
+        threads: Of one call.
+        starts: Process starts of each arm.
+        rounds: Pairs of rounds in each start.
+        calls: Calls in each round.
+        seed: Of the order of turns.
+        roundings: `stores`, `terms` and `quantised` of the model; None where unknown.
+        environment: Machine and software.
+    """
+
+    format: int = FORMAT
+    created: str
+    arms: list[ArmRecord]
+    inputs: int
+    made_up: bool
+    threads: int
+    starts: int
+    rounds: int
+    calls: int
+    seed: int
+    roundings: dict[str, Any] | None
+    environment: dict[str, Any]
+
+
+def outputs_folder(folder: Path, arm: int) -> Path:
+    """Return where the answers of an arm lie."""
+    return folder / "outputs" / str(arm)
+
+
+def write(folder: Path, manifest: Manifest, calls: pa.Table) -> None:
+    """Write the tables, and duel.json last: a folder cut short is no duel.
+
+    Raises:
+        StorageError: The disk refuses.
+    """
+    with refusals(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with replacing(folder / CALLS) as file:
+        pq.write_table(calls, file, compression="zstd")
+    with replacing(folder / FILE) as file:
+        file.write(msgspec.json.format(msgspec.json.encode(manifest), indent=1))
+
+
+def read(folder: Path) -> tuple[Manifest, pa.Table, list[list[dict[str, Any]]]]:
+    """Return manifest, calls, and outputs by arm; each is checked.
+
+    Raises:
+        RunFormatError: Something is missing, damaged, or not what `write` writes.
+    """
+    manifest = _manifest(folder / FILE)
+    calls = _calls(folder / CALLS, manifest)
+    finished = [at for at, arm in enumerate(manifest.arms) if not arm.reason]
+    outputs: list[list[dict[str, Any]]] = [[] for _ in manifest.arms]
+    for at in finished:
+        outputs[at] = payload.read(outputs_folder(folder, at))
+        if not all(isinstance(row, dict) for row in outputs[at]):
+            raise RunFormatError(outputs_folder(folder, at), "holds something else than outputs")
+    if len({len(outputs[at]) for at in finished}) > 1:
+        raise RunFormatError(folder / "outputs", "the arms answered to different inputs")
+    return manifest, calls, outputs
+
+
+def _manifest(path: Path) -> Manifest:
+    require_regular(path, _LIMIT_BYTES)
+    try:
+        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except (OSError, RecursionError) as error:
+        raise RunFormatError(path, unreadable(error)) from error
+    except msgspec.MsgspecError as error:
+        raise RunFormatError(path, one_line(error)) from error
+    if manifest.format != FORMAT:
+        raise RunFormatError(path, f"is of format {manifest.format}; this latprof reads {FORMAT}")
+    if min(manifest.starts, manifest.rounds, manifest.calls) < 1 or not manifest.arms:
+        raise RunFormatError(path, "counts no arms, starts, rounds or calls")
+    return manifest
+
+
+def _calls(path: Path, manifest: Manifest) -> pa.Table:
+    require_regular(path)
+    try:
+        if pq.read_metadata(path).num_rows > _LIMIT_ROWS:
+            raise RunFormatError(path, f"claims more than {_LIMIT_ROWS:,} rows")
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise RunFormatError(path, f"cannot be read: {one_line(error)}") from error
+    if not table.schema.equals(SCHEMA):
+        raise RunFormatError(path, "has other columns than a duel has")
+    _check_counts(path, manifest, table)
+    return table
+
+
+def _check_counts(path: Path, manifest: Manifest, table: pa.Table) -> None:
+    finished = sum(not arm.reason for arm in manifest.arms)
+    expected = finished * manifest.starts * manifest.rounds * manifest.calls
+    if table.num_rows != expected:
+        raise RunFormatError(path, f"has {table.num_rows} calls where duel.json has {expected}")
+    if expected and min(table["latency_ns"].to_pylist()) < 1:
+        raise RunFormatError(path, "has a call that took no time")
