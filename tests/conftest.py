@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import signal
+from typing import Any
+
+import pytest
+
+from .simulated.accelerator import build, obstacle
 
 
 def pytest_configure() -> None:
@@ -11,3 +16,12 @@ def pytest_configure() -> None:
     The tests press it, on themselves and on the command lines that they start.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def accelerator() -> Any:
+    """An accelerator simulated on the CPU: from here on torch knows it in this process."""
+    problem = obstacle()
+    if problem is not None:
+        pytest.skip(problem)
+    return build()

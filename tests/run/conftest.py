@@ -56,6 +56,12 @@ class Samples:
         } | changes
 
     @staticmethod
+    def device_times(first, count):
+        """Of the second span of each request."""
+        ids = np.arange(first, first + count)
+        return {"span_id": 2 * ids + 1, "device_ns": 300 + ids, "issue_ns": 40 + ids}
+
+    @staticmethod
     def signals(first, count):
         ids = np.arange(first, first + count)
         return {
@@ -65,11 +71,16 @@ class Samples:
         }
 
     @classmethod
-    def spool(cls, folder, batches=3, rows=4, **manifest):
-        """Record `batches` flushes of `rows` requests with their spans and signals."""
+    def spool(cls, folder, batches=3, rows=4, device=False, **manifest):
+        """Record `batches` flushes of `rows` requests, their spans and signals.
+
+        With a `device`, what it did for a span is flushed before the span itself.
+        """
         spool = Spool(folder, {"target": "sample", **manifest})
         for first in range(0, batches * rows, rows):
             texts = [json.dumps({"tokens": n, "tenant": f"t{n % 3}"}) for n in range(rows)]
+            if device:
+                spool.append_device_times(cls.device_times(first, rows))
             spool.append_requests(cls.requests(first, rows, texts))
             spool.append_spans(cls.spans(first, rows))
             spool.append_signals(cls.signals(first, rows))

@@ -21,7 +21,7 @@ NAMES = sorted(STREAMS)
 def recorded(tmp_path_factory, samples):
     """The bytes of the streams of a recording of three flushes, by name."""
     folder = tmp_path_factory.mktemp("recorded") / "run"
-    samples.spool(folder, batches=3, rows=ROWS)
+    samples.spool(folder, batches=3, rows=ROWS, device=True)
     return {name: stream_path(folder, name).read_bytes() for name in NAMES}
 
 
@@ -37,7 +37,7 @@ def rows_in(file, name, data):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_whole_stream_gives_all_rows(recorded, file, name):
-    per_batch = {"requests": ROWS, "spans": 2 * ROWS, "signals": ROWS}
+    per_batch = {"requests": ROWS, "spans": 2 * ROWS, "signals": ROWS, "device_times": ROWS}
     assert len(rows_in(file, name, recorded[name])) == 3 * per_batch[name]
 
 

@@ -1,13 +1,13 @@
 """Modules and programs on torch, eager or compiled.
 
 The CPU is what this module has been run with. Its lines for an accelerator have not yet run on a
-GPU: tests hold their order with the CPU as the device.
+GPU: tests run them on an accelerator that is simulated on the CPU.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from latprof.backends.source import choice
 from latprof.backends.torchprofile import TorchProfiling
 from latprof.backends.torchprogram import EAGER, EXPORTED, SCRIPT, Program, program_of
 from latprof.errors import BackendUnavailable, InferenceError, UsageError
+from latprof.recording.deviceclock import device_clock
 
 __all__ = ["TorchDeviceModel", "TorchModel", "load", "status"]
 
@@ -126,15 +127,20 @@ class TorchModel(Model):
             return self._module(*positional, **named)
 
     def _arrays(self, output: Any) -> Arrays:
+        return {name: self._array(tensor) for name, tensor in self._outputs(output)}
+
+    def _outputs(self, output: Any) -> Iterable[tuple[str, Any]]:
         if isinstance(output, self._torch.Tensor):
-            return {"output": self._array(output)}
-        return {name: self._array(tensor) for name, tensor in self._named(output, "output")}
+            return (("output", output),)
+        return self._named(output, "output")
 
     def _array(self, tensor: Any) -> NDArray[Any]:
-        if tensor.dtype is self._torch.bfloat16:  # numpy has no such type
-            tensor = tensor.float()
-        array: NDArray[Any] = tensor.numpy(force=True)  # from wherever it is
+        array: NDArray[Any] = self._for_numpy(tensor).numpy(force=True)
         return array
+
+    def _for_numpy(self, tensor: Any) -> Any:
+        # numpy has no such type
+        return tensor.float() if tensor.dtype is self._torch.bfloat16 else tensor
 
     def _named(self, output: Any, name: str) -> Iterator[tuple[str, Any]]:
         """Yield the tensors of an output by name: `output`, `output_0`, or a mapping's keys."""
@@ -156,38 +162,59 @@ class TorchModel(Model):
 class TorchDeviceModel(TorchModel, DeviceModel):
     """A module on an accelerator.
 
-    Each stage ends with a synchronisation, without which the host's clock would show when work
-    was issued and not when it was done. Not yet run on a GPU.
+    Stages issue their work and return: a clock on the device tells when it was done, and only the
+    last one waits, for the outputs. Where the device has no events each stage waits, and
+    `describe()` says so under `timing`. Not yet run on a GPU.
     """
 
     stages = DeviceModel.stages
 
+    def __init__(self, torch: Any, *given: Any) -> None:
+        super().__init__(torch, *given)
+        self._clock = device_clock(torch, self._device)
+        self._pins = _can_pin(torch, self._device)
+
     def h2d(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
-        """Copy the inputs, from pageable memory."""
-        moved = {name: each.to(self._device) for name, each in self._tensors(inputs).items()}
-        self._synchronize()
-        return moved
+        """Issue the copies of the inputs, from pinned memory where torch has it for the device."""
+        sources = self._tensors(inputs)
+        if self._pins:  # torch keeps that memory until it has been read, and reuses it then
+            sources = {name: each.pin_memory() for name, each in sources.items()}
+        with self._clock.stage():
+            return {
+                name: each.to(self._device, non_blocking=True) for name, each in sources.items()
+            }
 
     def forward(self, inputs: Any) -> Any:
-        """Call the module and wait for the device."""
-        output = self._compute(inputs)
-        self._synchronize()
-        return output
+        """Issue the module's work."""
+        with self._clock.stage():
+            return self._compute(inputs)
 
     def d2h(self, outputs: Any) -> Arrays:
-        """Copy the outputs back; that waits for them."""
-        return self._arrays(outputs)
+        """Issue the copies of the outputs, and wait for them."""
+        with self._clock.stage():
+            copies = {name: self._copied(each) for name, each in self._outputs(outputs)}
+        self._clock.wait()
+        return {name: self._array(each) for name, each in copies.items()}
+
+    def _copied(self, tensor: Any) -> Any:
+        return self._for_numpy(tensor).to("cpu", non_blocking=True)
 
     def describe(self) -> dict[str, Any]:
-        """Return what `TorchModel.describe` does, and how stages are timed."""
-        timing = "host clock, the device synchronised after each stage"
-        return super().describe() | {"timing": timing}
-
-    def _synchronize(self) -> None:
-        self._torch.accelerator.synchronize(self._device)
+        """Return what `TorchModel.describe` does, and how stages are timed and inputs copied."""
+        copies = "pinned" if self._pins else "pageable"
+        return super().describe() | {"timing": self._clock.timing, "copies": copies}
 
     def _run(self, inputs: Mapping[str, NDArray[Any]]) -> Arrays:
-        return DeviceModel._run(self, inputs)  # noqa: SLF001 - the stages' one order
+        with self._clock.call():
+            return DeviceModel._run(self, inputs)  # noqa: SLF001 - the stages' one order
+
+
+def _can_pin(torch: Any, device: Any) -> bool:
+    """Whether torch has pinned memory for a device: copies from other memory make the host wait."""
+    try:
+        return device.type != "cpu" and bool(torch.empty(1).pin_memory().is_pinned())
+    except Exception:  # noqa: BLE001 - what backends say to it is no closed list
+        return False
 
 
 def _devices(torch: Any) -> Devices:

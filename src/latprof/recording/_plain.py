@@ -26,6 +26,7 @@ __all__ = [
     "after_fork",
     "branch",
     "current_request_id",
+    "current_span_id",
     "drain",
     "is_active",
     "now_ns",
@@ -376,6 +377,12 @@ def current_request_id() -> int:
     frame = _innermost() if _state.active else None
     request = frame.request if frame is not None else None
     return UNKNOWN if request is None or request.closed else request.request_id
+
+
+def current_span_id() -> int:
+    """Return the id of this context's innermost open span, or -1."""
+    frame = _innermost() if _state.active else None
+    return frame.span_id if isinstance(frame, _Frame | Lane) else UNKNOWN
 
 
 def now_ns() -> int:

@@ -20,6 +20,7 @@ __all__ = [
     "after_fork",
     "branch",
     "current_request_id",
+    "current_span_id",
     "drain",
     "is_active",
     "now_ns",
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
         after_fork,
         branch,
         current_request_id,
+        current_span_id,
         drain,
         is_active,
         now_ns,
@@ -63,6 +65,7 @@ else:
     after_fork = _chosen.after_fork
     branch = _chosen.branch
     current_request_id = _chosen.current_request_id
+    current_span_id = _chosen.current_span_id
     drain = _chosen.drain
     is_active = _chosen.is_active
     now_ns = _chosen.now_ns

@@ -19,12 +19,21 @@ from typing import Any, Literal, Self
 from latprof.errors import LatprofError, RecordingError, StorageError, UsageError
 from latprof.recording import core, session
 from latprof.recording.propagation import Propagation
-from latprof.recording.rows import RequestColumns, Rows, request_rows, span_columns, span_rows
+from latprof.recording.rows import (
+    RequestColumns,
+    Rows,
+    lap_columns,
+    request_rows,
+    span_columns,
+    span_rows,
+)
+from latprof.recording.session import Clock, Lap
 from latprof.run.disk import as_folder, refusals
 from latprof.run.environment import fingerprint
 from latprof.run.model import Run
 from latprof.run.recover import finish
 from latprof.run.spool import Spool
+from latprof.run.text import one_line
 from latprof.signals.process import ProcessSignals
 
 __all__ = ["PROBES", "Counts", "Probe", "Recorder", "record"]
@@ -97,6 +106,7 @@ class Recorder:
         self._errors: dict[int, str] = {}
         self._columns = RequestColumns(self._notes, self._errors)
         self._propagation = Propagation()
+        self._clocks: list[Clock] = []  # on devices
         self._ended = threading.Event()
         self._process_id = 0
         self._run: Run | None = None
@@ -123,6 +133,11 @@ class Recorder:
     def describe(self, **updates: Any) -> None:
         """Put more into run.json when the recording ends."""
         self._manifest.update(updates)
+
+    def watch(self, clock: Clock) -> None:
+        """Read the laps of `clock` from now on. Watching again does nothing."""
+        if clock not in self._clocks:
+            self._clocks.append(clock)
 
     def after_fork(self) -> None:
         """In a forked child: take off whatever was put around the code."""
@@ -201,13 +216,14 @@ class Recorder:
             pours = self.counts.requests + self.counts.spans - rows_before > _POURING_ROWS
             interval_s = BUSY_INTERVAL_S if pours else FLUSH_INTERVAL_S
             pause_s = began_s + interval_s - time.monotonic()
-        self._flush(with_signals=True)
+        self._flush(with_signals=True, is_last=True)
         self._tell()
 
-    def _flush(self, *, with_signals: bool) -> None:
+    def _flush(self, *, with_signals: bool, is_last: bool = False) -> None:
         """Move what waits to the spool; never fails, since nobody would hear of it."""
         try:
             requests, spans, self.counts.overflow = core.drain()
+            laps = self._laps(wait=is_last)
             if self.broken is not None:
                 self._notes.clear()
                 self._errors.clear()
@@ -215,11 +231,24 @@ class Recorder:
             self._append(requests, spans)
             if with_signals and self._takes_signals:
                 self._append_signals(self._sample())
+            if laps:
+                self._spool.append_device_times(lap_columns(laps))
             self._spool.flush()
         except LatprofError as error:
             self.broken = error
         except Exception as error:  # noqa: BLE001 - told to whoever leaves the block
             self.broken = RecordingError(f"the recording broke off: {error!r}")
+
+    def _laps(self, *, wait: bool) -> list[Lap]:
+        """Return what is known by now from the clocks on devices; from one that fails, no more."""
+        laps: list[Lap] = []
+        for clock in list(self._clocks):
+            try:
+                laps += clock.drain(self, wait=wait)
+            except Exception as error:  # noqa: BLE001 - a device in trouble fails in any way
+                self._clocks.remove(clock)
+                self.describe(device_problem=one_line(error))
+        return laps
 
     def _tell(self) -> None:
         """Show the counts, on the recorder's thread only.

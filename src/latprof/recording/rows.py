@@ -7,7 +7,7 @@ columns are made many at a time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from latprof.recording import core
+from latprof.recording.session import Lap
 from latprof.run.attributes import encode
 from latprof.run.vocabulary import STATUSES
 
-__all__ = ["RequestColumns", "Rows", "request_rows", "span_columns", "span_rows"]
+__all__ = ["RequestColumns", "Rows", "lap_columns", "request_rows", "span_columns", "span_rows"]
 
 # The layout of SpanRow and RequestRow in native/rows.h: first all columns of 8 bytes.
 _SPAN = np.dtype(
@@ -60,7 +61,7 @@ def request_rows(data: bytes) -> Rows:
 
 
 def span_columns(rows: Rows) -> Mapping[str, Any]:
-    """Return the columns of `schema.SPANS`; what no probe reads is null."""
+    """Return the columns of `schema.SPANS`; null is what no probe reads here."""
     unknown = _unknown(len(rows))
     return {
         **_integers(rows),
@@ -69,6 +70,12 @@ def span_columns(rows: Rows) -> Mapping[str, Any]:
         "device_ns": unknown,
         "issue_ns": unknown,
     }
+
+
+def lap_columns(laps: Sequence[Lap]) -> Mapping[str, Any]:
+    """Return the columns of `schema.DEVICE_TIMES`."""
+    table = np.array(laps, np.int64).reshape(len(laps), len(Lap._fields))
+    return dict(zip(Lap._fields, table.T, strict=True))
 
 
 def _integers(rows: Rows) -> dict[str, pa.Array]:

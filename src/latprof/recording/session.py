@@ -4,12 +4,34 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from latprof.errors import RecordingError
 from latprof.recording import core
 
-__all__ = ["Session", "activate", "current", "deactivate"]
+__all__ = ["Clock", "Lap", "Session", "activate", "current", "deactivate"]
+
+
+class Lap(NamedTuple):
+    """What a device did for one stage.
+
+    Attributes:
+        span_id: Of the span that it belongs to.
+        device_ns: Between the stage's two marks on the stream.
+        issue_ns: What the host took to issue the work.
+    """
+
+    span_id: int
+    device_ns: int
+    issue_ns: int
+
+
+class Clock(Protocol):
+    """A clock on a device, whose laps become known later than the spans that they belong to."""
+
+    def drain(self, recorder: Session, *, wait: bool = False) -> list[Lap]:
+        """Return the laps of a recording that are known by now, or after waiting for the rest."""
+        ...
 
 
 class Session(Protocol):
@@ -24,6 +46,10 @@ class Session(Protocol):
 
     def fail(self, request_id: int, error: str) -> None:
         """Say why an open request fails."""
+        ...
+
+    def watch(self, clock: Clock) -> None:
+        """Read the laps of `clock` from now on. Watching again does nothing."""
         ...
 
     def after_fork(self) -> None:

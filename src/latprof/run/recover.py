@@ -18,6 +18,7 @@ from latprof.errors import RecordingError, RunFormatError
 from latprof.run import manifest as run_json
 from latprof.run import parquet, stream, validation
 from latprof.run.columns import AttributeColumns
+from latprof.run.devicetimes import DeviceTimes
 from latprof.run.disk import as_folder, lock, sync_folder
 from latprof.run.model import Run
 from latprof.run.schema import PHASES, REQUESTS, TABLES
@@ -39,7 +40,7 @@ def finish(folder: Path | str, *, temporary: bool = False) -> Run:
     """Turn the spool in a folder into a finished run. On a finished run it only opens it.
 
     Spans and signals are packed batch by batch, so memory stays bounded; requests are held at once,
-    to be put in order of arrival.
+    to be put in order of arrival, and so is what devices did, to be added to the spans.
 
     Args:
         folder: Where the spool is; it must have been closed.
@@ -104,8 +105,15 @@ def _refuse_live(folder: Path) -> None:
 def _finish(folder: Path, manifest: run_json.Manifest) -> None:
     counts = manifest["counts"]
     counts["requests"] = _write_requests(folder, manifest)
-    for name in ("spans", "signals"):
-        groups = _groups(_spooled(folder, name), TABLES[name])
+    device_times = DeviceTimes(_spooled(folder, "device_times"))
+    if len(device_times):
+        counts["device_times"] = len(device_times)
+    batches = {
+        "spans": map(device_times.joined, _spooled(folder, "spans")),
+        "signals": _spooled(folder, "signals"),
+    }
+    for name, rows in batches.items():
+        groups = _groups(rows, TABLES[name])
         counts[name] = parquet.write(parquet.path(folder, name), TABLES[name], groups)
     check_tables(folder, manifest)
     manifest["files"] = {name: parquet.digest(parquet.path(folder, name)) for name in TABLES}

@@ -12,6 +12,7 @@ from latprof.run.vocabulary import ATTRIBUTE_PREFIX, PHASES, STATUSES
 
 __all__ = [
     "ATTRIBUTE_PREFIX",
+    "DEVICE_TIMES",
     "FORMAT_VERSION",
     "PHASES",
     "REQUESTS",
@@ -71,6 +72,15 @@ SPANS = pa.schema(
     ]
 )
 """One row a span; `request_id` is null outside any request, `error` true where it raised."""
+
+DEVICE_TIMES = pa.schema(
+    [
+        _required("span_id", pa.int64()),
+        _required("device_ns", pa.int64()),
+        _required("issue_ns", pa.int64()),
+    ]
+)
+"""What devices did for spans, while recording: known later than the spans, to which it is added."""
 
 SIGNALS = pa.schema(
     [

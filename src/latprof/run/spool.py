@@ -20,7 +20,7 @@ import pyarrow as pa
 from latprof.errors import StorageError, UsageError
 from latprof.run import manifest as run_json
 from latprof.run.disk import as_folder, lock, refusals
-from latprof.run.schema import SIGNALS, SPANS, SPOOLED_REQUESTS
+from latprof.run.schema import DEVICE_TIMES, SIGNALS, SPANS, SPOOLED_REQUESTS
 from latprof.run.text import storable
 
 if TYPE_CHECKING:
@@ -28,7 +28,12 @@ if TYPE_CHECKING:
 
 __all__ = ["STREAMS", "Columns", "Spool", "stream_path"]
 
-STREAMS = {"requests": SPOOLED_REQUESTS, "spans": SPANS, "signals": SIGNALS}
+STREAMS = {
+    "requests": SPOOLED_REQUESTS,
+    "spans": SPANS,
+    "device_times": DEVICE_TIMES,
+    "signals": SIGNALS,
+}
 Columns = Mapping[str, Any]
 
 # Rows that wait for a flush in memory; at the densest rates a flush comes by itself.
@@ -41,7 +46,7 @@ def stream_path(folder: Path, name: str) -> Path:
 
 
 class Spool:
-    """The three growing tables of a recording in one folder. One thread at a time may use it.
+    """The growing tables of a recording in one folder. One thread at a time may use it.
 
     Columns are of equal length and named as in the schema: Arrow arrays, or numpy's, where in
     integers that may be null and in the flag `error` of spans -1 stands for null. Columns of words
@@ -87,6 +92,13 @@ class Spool:
     def append_spans(self, columns: Columns) -> None:
         """Add closed spans, as columns of `schema.SPANS`."""
         self._streams["spans"].append(columns)
+
+    def append_device_times(self, columns: Columns) -> None:
+        """Add what devices did for spans, as columns of `schema.DEVICE_TIMES`.
+
+        Those of one span may come in several rows, before it or after it: they are added up.
+        """
+        self._streams["device_times"].append(columns)
 
     def append_signals(self, columns: Columns) -> None:
         """Add samples, as columns of `schema.SIGNALS`."""

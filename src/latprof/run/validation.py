@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from latprof.errors import RunFormatError
-from latprof.run.schema import PHASES, STATUSES, TABLES
+from latprof.run.schema import DEVICE_TIMES, PHASES, STATUSES, TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -43,7 +43,7 @@ class _Rules:
         parent: The column that names another row by its identity.
     """
 
-    instants: tuple[str, ...]
+    instants: tuple[str, ...] = ()
     amounts: tuple[str, ...] = ()
     words: dict[str, tuple[str, ...]] = field(default_factory=dict)
     identity: str | None = None
@@ -62,8 +62,10 @@ _RULES = {
         identity="span_id",
         parent="parent_id",
     ),
+    "device_times": _Rules(amounts=("device_ns", "issue_ns")),
     "signals": _Rules(("time_ns",)),
 }
+_SCHEMAS = {**TABLES, "device_times": DEVICE_TIMES}
 
 
 def checked(batches: Iterable[pa.RecordBatch], name: str, source: Path) -> Iterator[pa.RecordBatch]:
@@ -71,7 +73,7 @@ def checked(batches: Iterable[pa.RecordBatch], name: str, source: Path) -> Itera
 
     Args:
         batches: Rows of the table `name`, or of its spooled form.
-        name: `requests`, `spans` or `signals`.
+        name: `requests`, `spans`, `signals`, or `device_times` of the spool.
         source: The file that they come from.
 
     Raises:
@@ -104,7 +106,7 @@ def _problem(
 
 
 def _null(batch: pa.RecordBatch, name: str) -> str | None:
-    required = [f.name for f in TABLES[name] if not f.nullable and f.name in batch.schema.names]
+    required = [f.name for f in _SCHEMAS[name] if not f.nullable and f.name in batch.schema.names]
     empty = [column for column in required if batch.column(column).null_count]
     return f"lacks values of {empty[0]}" if empty else None
 

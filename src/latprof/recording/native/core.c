@@ -252,6 +252,14 @@ static PyObject *core_current_request_id(PyObject *Py_UNUSED(module), PyObject *
     return PyLong_FromLongLong(is_open ? lane->request_id : UNKNOWN);
 }
 
+static PyObject *core_current_span_id(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    Lane *lane = active ? this_lane() : NULL;
+    if (active && lane == NULL)
+        return NULL;
+    return PyLong_FromLongLong(lane == NULL ? UNKNOWN : innermost_span(lane));
+}
+
 static PyObject *core_now_ns(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 {
     return PyLong_FromLongLong(now_ns());
@@ -277,6 +285,8 @@ static PyMethodDef core_methods[] = {
      "branch()\n--\n\nReturn a lane for a thread that works for the open stage or request; None where none is."},
     {"current_request_id", core_current_request_id, METH_NOARGS,
      "current_request_id()\n--\n\nReturn the id of this context's open request, or -1."},
+    {"current_span_id", core_current_span_id, METH_NOARGS,
+     "current_span_id()\n--\n\nReturn the id of this context's innermost open span, or -1."},
     {"now_ns", core_now_ns, METH_NOARGS, "now_ns()\n--\n\nReturn the clock that rows are stamped with."},
     {"stage_names", core_stage_names, METH_NOARGS,
      "stage_names()\n--\n\nReturn the names of all stages, by code."},
