@@ -19,14 +19,14 @@ LAYERS = [
     {"load"},
     {"analysis"},
     {"report", "export"},
-    {"testing", "demo"},
+    {"testing", "demo", "selftest"},
     {"cli"},
     {"__main__"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 # Run's methods lead to what is made of a run, finishing one judges it, and a model's operators are
 # read from what its profiler wrote: imported when called.
-DOORS = {"run/model.py", "run/recover.py", "backends/model.py"}
+DOORS = {"run/model.py", "run/recover.py", "backends/model.py", "load/duel/model.py"}
 FILES = sorted(path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py"))
 
 

@@ -12,9 +12,13 @@ import typer
 from typer.main import get_command
 
 from latprof import __version__
+from latprof.cli.backends import backends
 from latprof.cli.demo import demo
 from latprof.cli.doctor import doctor
+from latprof.cli.duel import duel
 from latprof.cli.exits import ExitCode
+from latprof.cli.gpu_selftest import gpu_selftest
+from latprof.cli.ops import ops
 from latprof.cli.profile import profile
 from latprof.cli.recover import recover
 from latprof.cli.report import report
@@ -36,7 +40,7 @@ app = typer.Typer(
         "130 Ctrl-C. With --debug, an error shows its traceback."
     ),
 )
-for verb in (demo, profile, report, recover, doctor):
+for verb in (demo, profile, report, ops, backends, recover, duel, doctor, gpu_selftest):
     app.command()(verb)
 
 

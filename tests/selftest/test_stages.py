@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from latprof.selftest import stages
+from latprof.selftest.outcome import State
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch):
+    monkeypatch.setattr(stages, "ROUNDS", 2)
+    monkeypatch.setattr(stages, "COPY_BYTES", 1 << 16)
+
+
+def test_stages_tile_on_the_simulated_accelerator(bench):
+    outcome = stages.tiles(bench)
+    assert outcome.measured["off_ns"] <= stages.OFF_NS
+    assert {"pageable_ns", "pinned_ns"} <= outcome.measured.keys()
+
+
+@pytest.mark.parametrize(
+    ("off_ns", "copies", "problem"),
+    [
+        (0, [20, 10], None),
+        (1_001, [20, 10], "stages add up to 1.00 µs more or less than they span"),
+        (0, [10, 10], "copies from pinned memory .* are no faster than from pageable"),
+    ],
+)
+def test_what_is_wrong_is_said(bench, monkeypatch, off_ns, copies, problem):
+    times = iter(copies)
+    monkeypatch.setattr(stages, "_off_ns", lambda _: off_ns)
+    monkeypatch.setattr(stages, "_copy_ns", lambda *_: next(times))
+    outcome = stages.tiles(bench)
+    assert outcome.state is (State.FAIL if problem else State.PASS)
+    assert re.match(problem or "stages add up within", outcome.finding)
+
+
+def test_without_pinned_memory_it_warns(bench, monkeypatch):
+    ones = bench.torch.ones
+
+    def refuse(*size, pin_memory=False, **options):
+        if pin_memory:
+            raise RuntimeError("no pinned memory")
+        return ones(*size, **options)
+
+    monkeypatch.setattr(bench.torch, "ones", refuse)
+    outcome = stages.tiles(bench)
+    assert list(outcome.warnings) == ["no pinned memory on this device: no pinned memory"]
+    assert "pinned_ns" not in outcome.measured
