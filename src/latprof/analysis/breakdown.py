@@ -8,11 +8,15 @@ import numpy as np
 import pandas as pd
 
 from latprof.analysis.blocks import load_spans, load_spans_by_themselves
+from latprof.analysis.devicetime import device_times
 from latprof.analysis.measured import load_requests
 from latprof.analysis.parts import parts_of_requests, parts_of_spans
 from latprof.analysis.quantiles import quantiles
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from latprof.analysis.devicetime import DeviceTime
     from latprof.analysis.parts import Part
     from latprof.run.model import Quantile, Run
 
@@ -25,6 +29,7 @@ COLUMNS = (
     *("stage", "count", "requests", "sum", "mean"),
     *(name + end for name in _NAMES for end in ("", "_lo", "_hi")),
     *("max", "inclusive_mean", "share", "cpu_share", "runqueue_share", "blocked_share"),
+    *("device_mean", "issue_mean"),
 )
 """Columns of the table that `breakdown` returns."""
 
@@ -50,7 +55,9 @@ def breakdown(run: Run) -> pd.DataFrame:
           sample cannot carry them), `max`;
         - `inclusive_mean`: time with the stage open, once where it runs inside or beside itself;
         - `share` of the total; `cpu_share`, `runqueue_share`, `blocked_share` of the wall time of
-          the stage's own threads, NaN where unknown.
+          the stage's own threads, NaN where unknown;
+        - `device_mean`, what a device did for the stage, and `issue_mean`, what the host took to
+          issue that: per request as `mean`, NaN where no device was timed.
 
         Without a measured request the table is empty; in a run that never had any request, rows
         are per stage over spans, `requests` is 0 and there is no queue, untracked or total.
@@ -60,18 +67,19 @@ def breakdown(run: Run) -> pd.DataFrame:
         return _by_span(run)
     measured = requests.pick(requests.ok & requests.steady)
     if not measured.request_id.size:
-        return _table([], 0)
+        return _table([], 0, {})
     parts = parts_of_requests(load_spans(run, measured), measured)
-    return _table(parts, int(measured.latency_ns.sum()))
+    devices = device_times(run, measured.request_id)
+    return _table(parts, int(measured.latency_ns.sum()), devices)
 
 
 def _by_span(run: Run) -> pd.DataFrame:
     parts = parts_of_spans(load_spans_by_themselves(run))
-    return _table(parts, sum(int(part.values.sum()) for part in parts))
+    return _table(parts, sum(int(part.values.sum()) for part in parts), device_times(run))
 
 
-def _table(parts: list[Part], total_ns: int) -> pd.DataFrame:
-    rows = [_row(part, total_ns) for part in parts]
+def _table(parts: list[Part], total_ns: int, devices: Mapping[str, DeviceTime]) -> pd.DataFrame:
+    rows = [_row(part, total_ns) | _device_cells(part, devices) for part in parts]
     whole = ("count", "requests", "sum", "max")
     kinds = dict.fromkeys(COLUMNS[1:], "float64") | dict.fromkeys(whole, "int64")
     frame = pd.DataFrame(rows, columns=list(COLUMNS), index=[part.stage for part in parts])
@@ -96,6 +104,15 @@ def _row(part: Part, total_ns: int) -> dict[str, object]:
     for name, quantile in zip(_NAMES, quantiles(part.values, _QUANTILES), strict=True):
         row |= _cells(name, quantile)
     return row
+
+
+def _device_cells(part: Part, devices: Mapping[str, DeviceTime]) -> dict[str, object]:
+    times = devices.get(part.stage)
+    spans_each = part.spans / part.values.size
+    return {
+        "device_mean": times.device_ns * spans_each if times else np.nan,
+        "issue_mean": times.issue_ns * spans_each if times else np.nan,
+    }
 
 
 def _cells(name: str, quantile: Quantile) -> dict[str, object]:

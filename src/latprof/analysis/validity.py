@@ -11,6 +11,7 @@ import numpy as np
 
 from latprof.analysis.breakdown import breakdown
 from latprof.analysis.columns import words
+from latprof.analysis.devicetime import host_bound
 from latprof.analysis.lateness import at_rank, find_backlog, lateness, utilisation
 from latprof.analysis.measured import Requests, load_requests
 from latprof.analysis.parts import QUEUE, TOTAL, UNTRACKED
@@ -314,6 +315,30 @@ def _untracked(facts: _Facts) -> Iterator[Reason]:
         )
 
 
+def _host_bound(facts: _Facts) -> Iterator[Reason]:
+    table = facts.table
+    for stage in host_bound(table):
+        issue, device = (float(table[name][stage]) for name in ("issue_mean", "device_mean"))
+        yield Reason(
+            "host_bound",
+            _NOTE,
+            f"{stage} is host-bound: the host takes {duration_text(issue)} to issue what the "
+            f"device has done {duration_text(device)} after its first mark",
+            "issue less at a time: a CUDA graph, torch.compile, larger batches, fewer small steps",
+        )
+
+
+def _device_problem(facts: _Facts) -> Iterator[Reason]:
+    problem = facts.manifest.get("device_problem")
+    if problem:
+        yield Reason(
+            "device_times_lost",
+            _WARN,
+            f"the clock on the device failed: {problem}",
+            "device times are missing from then on: start a new process and record again",
+        )
+
+
 _CHECKS: tuple[Callable[[_Facts], Iterator[Reason]], ...] = (
     _nothing,
     _failed,
@@ -325,4 +350,6 @@ _CHECKS: tuple[Callable[[_Facts], Iterator[Reason]], ...] = (
     _unsteady,
     _few,
     _untracked,
+    _host_bound,
+    _device_problem,
 )

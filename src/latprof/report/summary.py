@@ -10,6 +10,7 @@ import pandas as pd
 from latprof.analysis.quantiles import needed_size
 from latprof.report.colours import stage_colours
 from latprof.report.data import answered_rate, counts, failures
+from latprof.report.devicetable import device_table
 from latprof.report.document import (
     Block,
     Document,
@@ -74,6 +75,8 @@ def _blocks(run: Run, target: str) -> Iterator[Block]:
     yield _verdict(run)
     if len(breakdown):
         yield stage_table(breakdown, colours, run.latency)
+    if devices := device_table(breakdown):
+        yield devices
     if chart := cpu_chart(breakdown, colours):
         yield chart
     elif run.manifest["probe"] == "wall":
