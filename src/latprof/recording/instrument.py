@@ -65,7 +65,7 @@ def instrument(
     """Time methods of an existing object as stages, until the hooks are removed.
 
     Where a module is handed to `torch.compile`, instrument what that returns: hooks inside what is
-    compiled break its graph.
+    compiled may break its graph.
 
     Args:
         obj: An instance, a class (then all its instances are timed) or a module.

@@ -19,10 +19,9 @@ def shape_of(value: object) -> tuple[int, ...] | None:
     >>> shape_of([1, 2]) is None
     True
     """
-    shape = getattr(value, "shape", None)
-    if shape is None or callable(shape) or not hasattr(value, "dtype"):
-        return None
-    return tuple(int(size) for size in shape)
+    shape: Any = getattr(value, "shape", None)
+    is_array = isinstance(shape, tuple) and hasattr(value, "dtype")
+    return tuple(map(int, shape)) if is_array else None
 
 
 def named_arrays(value: object, name: str = "", depth: int = _NESTED) -> Iterator[tuple[str, Any]]:

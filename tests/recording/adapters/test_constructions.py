@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import pytest
+
+from latprof.recording.adapters.constructions import Constructions
+from latprof.recording.instrument import instrument
+
+from .conftest import DEMO, one_request, picture, same
+
+
+class Service:
+    stages = ("predict",)
+
+    def predict(self, build):
+        return build()
+
+
+def test_sessions_built_in_a_request_are_counted():
+    onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+
+    def build():
+        return onnxruntime.InferenceSession(DEMO / "model.onnx", providers=["CPUExecutionProvider"])
+
+    service = Service()
+    with instrument(service):
+        _, facts = one_request(lambda: [service.predict(build) for _ in range(2)])
+        build()  # outside
+        _, none = one_request(lambda: service.predict(int))
+    assert facts == {"constructed_sessions": 2}
+    assert none == {}
+
+
+def test_modules_and_tokenizers_are_counted(tokenizers_library, transformers, words):
+    import torch
+
+    text = words.to_str()
+    fast = transformers.PreTrainedTokenizerFast  # loaded at first use, before the watch begins
+
+    def build():
+        tokenizers_library.Tokenizer.from_str(text)
+        tokenizers_library.Tokenizer.from_file(str(DEMO / "tokenizer.json"))
+        fast(tokenizer_object=words)
+        return torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.ReLU())
+
+    with Watched():
+        _, facts = one_request(build)
+    assert facts == {"constructed_tokenizers": 3, "constructed_modules": 3}
+
+
+class Watched:
+    def __enter__(self):
+        self._constructions = Constructions()
+
+    def __exit__(self, *raised):
+        self._constructions.remove()
+        self._constructions.remove()  # again does nothing
+
+
+def test_classes_are_afterwards_as_they_were(tokenizers_library, transformers):
+    import torch
+
+    classes = (
+        torch.nn.Module,
+        tokenizers_library.Tokenizer,
+        transformers.PreTrainedTokenizerBase,
+    )
+    before = picture(*classes)
+    first, second = Constructions(), Constructions()
+    with Watched():
+        pass
+    first.remove()
+    _, facts = one_request(lambda: torch.nn.Linear(1, 1))
+    assert facts == {"constructed_modules": 1}
+    second.remove()
+    same(before, picture(*classes))
+
+
+def test_a_failed_hook_leaves_no_watch(tokenizers_library):
+    before = picture(tokenizers_library.Tokenizer)
+    service = Service()
+    service.stages = ("absent",)
+    with pytest.raises(Exception, match="absent"):
+        instrument(service)
+    same(before, picture(tokenizers_library.Tokenizer))
+
+
+def test_a_constructor_that_fails_is_not_counted(tokenizers_library):
+    def build():
+        with pytest.raises(Exception, match="EOF"):
+            tokenizers_library.Tokenizer.from_str("{")
+
+    with Watched():
+        _, facts = one_request(build)
+    assert facts == {}

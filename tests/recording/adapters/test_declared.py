@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from latprof.backends.registry import load_model
+from latprof.errors import InstrumentError
+from latprof.load.profile import profile
+from latprof.recording.adapters.declared import declared_stages
+from latprof.recording.instrument import instrument
+
+from .conftest import DEMO, noted, one_request, picture, same
+
+
+class Service:
+    stages = ("tokenize", "forward")
+
+    def tokenize(self, text):
+        return text.split()
+
+    def forward(self, words):
+        return len(words)
+
+    def predict(self, text):
+        return self.forward(self.tokenize(text))
+
+
+@pytest.mark.parametrize(
+    ("stages", "expected"),
+    [
+        (["predict"], {"predict": "predict"}),
+        ({"words": "tokenize"}, {"words": "tokenize"}),
+        ({"words": ("tokenize",)}, {"words": ("tokenize",)}),
+        ([1, 2], {}),
+        (object(), {}),
+        ("tokenize", {}),
+    ],
+)
+def test_stages_are_taken_where_they_name_methods(stages, expected):
+    service = Service()
+    service.stages = stages
+    assert declared_stages(service) == expected
+
+
+@pytest.mark.parametrize("make", [Service, lambda: Service])
+def test_an_object_that_names_its_stages_needs_no_others(make):
+    owner = make()
+    before = picture(owner)
+    service = owner() if isinstance(owner, type) else owner
+    with instrument(owner) as hooks:
+        assert hooks.stages == ("tokenize", "forward")
+        run, facts = one_request(lambda: service.predict("a good film"))
+    same(before, picture(owner))
+    assert run.spans.stage.tolist() == ["tokenize", "forward"]
+    assert facts == {}
+
+
+def test_a_stage_without_a_method_hooks_nothing():
+    service = Service()
+    service.stages = ("tokenize", "absent")
+    with pytest.raises(InstrumentError, match="no attribute 'absent'"):
+        instrument(service)
+    assert vars(service) == {"stages": ("tokenize", "absent")}
+
+
+def test_a_loaded_model_is_looked_at_where_it_computes():
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    with load_model(DEMO / "model.onnx", backend="onnxruntime", threads=1) as model:
+        feed = {spec.name: spec.example([2, 6][: len(spec.shape)]) for spec in model.inputs}
+        want = model(feed)
+        before = picture(model)
+        run = profile(model, [feed] * 2, progress=False, warmup=0, signals=False)
+        same(before, picture(model))
+        with instrument(model):
+            got = model(feed)
+    for name, array in want.items():
+        np.testing.assert_array_equal(array, got[name])
+    assert run.spans.stage.tolist() == ["forward"] * 2
+    facts = noted(run)[0]
+    assert (facts["forwards"], facts["input_shape"], facts["output_dtype"]) == (1, "2x6", "float32")
