@@ -1,38 +1,26 @@
-"""A TensorRT engine in execution, its tensors in fixed buffers. Not yet run on a GPU."""
+"""A TensorRT engine in execution: issuing apart from waiting. Not yet run on a GPU."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from latprof.backends.gpu.engine import journal
-from latprof.backends.model import TensorSpec
-from latprof.errors import BackendUnavailable, InferenceError, ModelFormatError
+from latprof.backends.gpu.binding import Binding, signature
+from latprof.backends.gpu.journal import failure, journal
+from latprof.backends.gpu.tensors import ends
+from latprof.backends.runtime import one_line
+from latprof.errors import BackendUnavailable
 
 __all__ = ["Execution"]
 
-# By hand: TensorRT's own table lacks bf16.
-DTYPES = {
-    "FLOAT": "float32",
-    "HALF": "float16",
-    "BF16": "bfloat16",
-    "INT8": "int8",
-    "UINT8": "uint8",
-    "INT32": "int32",
-    "INT64": "int64",
-    "BOOL": "bool",
-}
-ALIGNMENT = 256  # bytes; what TensorRT asks of an address
-
 
 class Execution:
-    """A context, its stream, and a buffer for each tensor.
+    """A context, its stream, and a buffer for each tensor. One thread at a time.
 
-    Buffers stay where they are until shapes change, so nothing that a kernel still reads is freed.
-    One thread at a time.
+    `put`, `enqueue` and `fetch` only issue; `wait` waits. What was issued is waited for before
+    memory that it reads is written again.
 
     Args:
         torch: The imported package, which owns device memory.
@@ -40,112 +28,118 @@ class Execution:
         engine: What `runtime_engine` returned.
         device: The `torch.device`.
         stream: Such as `CudaStream`.
+        replays: Whether to run by a CUDA graph where one can be captured.
+
+    Attributes:
+        context: The execution context.
+        graph: "on", "off", or why it is off though asked for.
 
     Raises:
         BackendUnavailable: There is no memory for a context.
         ModelFormatError: A tensor is of a kind that this class cannot give.
     """
 
-    def __init__(self, torch: Any, trt: Any, engine: Any, device: Any, stream: Any) -> None:
-        self._torch, self._trt, self._engine = torch, trt, engine
-        self._device, self._stream = device, stream
-        self._context = engine.create_execution_context()
-        if self._context is None:
-            log = "; ".join(journal(trt).told())
+    def __init__(
+        self, torch: Any, trt: Any, engine: Any, device: Any, stream: Any, *, replays: bool = False
+    ) -> None:
+        self._torch, self._trt, self._device, self._stream = torch, trt, device, stream
+        self.context = engine.create_execution_context()
+        if self.context is None:
+            log = "; ".join(journal(trt).told()) or "it does not say more"
             raise BackendUnavailable(f"TensorRT has no memory for an execution context: {log}")
-        names = [engine.get_tensor_name(index) for index in range(engine.num_io_tensors)]
-        is_input = {name: engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT for name in names}
-        self._dtypes = {name: self._dtype(name) for name in names}
-        self.inputs = tuple(self._spec(name) for name in names if is_input[name])
-        self.outputs = tuple(name for name in names if not is_input[name])
-        self._buffers: dict[str, Any] = {}
+        self._ends = {end.name: end for end in ends(trt, engine)}
+        self.inputs = tuple(end.spec() for end in self._ends.values() if end.is_input)
+        self._binding: Binding | None = None
+        self._signature: dict[str, Any] = {}
+        self._issued = False
+        self._replays = replays
+        self._replay: Callable[[], None] | None = None
+        self.graph = "not captured before the first call" if replays else "off"
 
     def put(self, inputs: Mapping[str, NDArray[Any]]) -> None:
-        """Copy the inputs to the device and wait; where shapes changed, make new buffers."""
-        with self._stream.current():
-            if any(self._shape(name) != array.shape for name, array in inputs.items()):
-                self._reshape(inputs)
-            for name, array in inputs.items():
-                source = array if array.flags.carray else array.copy()
-                self._buffers[name].copy_(self._torch.from_numpy(source))
-        self._stream.synchronize()
+        """Issue the copies of the inputs; new shapes are bound, and a graph is captured, here.
 
-    def run(self) -> None:
-        """Compute from buffers to buffers and wait.
+        Raises:
+            InferenceError: TensorRT refuses shapes or addresses.
+        """
+        if self._issued:
+            self.wait()
+        with self._stream.current():
+            seen = signature(inputs, self._ends)
+            binding = self._binding
+            if binding is None or seen != self._signature:
+                self._binding = self._replay = None  # should binding fail, nothing half done stays
+                binding = self._bind(inputs)
+                self._binding, self._signature = binding, seen
+            self._issued = True
+            binding.put(inputs)
+
+    def enqueue(self) -> None:
+        """Issue the computation, from buffers to buffers.
 
         Raises:
             InferenceError: TensorRT refuses.
         """
         with self._stream.current():  # which also makes its device the current one
-            enqueued = self._context.execute_async_v3(self._stream.handle)
-        if not enqueued:
-            raise self._failure("cannot enqueue")
-        self._stream.synchronize()
+            if self._replay is None:
+                self._execute(self._bound())
+            else:
+                self._replay()
 
-    def get(self) -> dict[str, NDArray[Any]]:
-        """Copy the outputs back."""
+    def fetch(self) -> dict[str, Any]:
+        """Issue the copies of the outputs; wait before reading what it returns."""
         with self._stream.current():
-            return {name: self._array(self._buffers[name]) for name in self.outputs}
+            return self._bound().fetch()
+
+    def wait(self) -> None:
+        """Wait until all that was issued is done."""
+        self._stream.synchronize()
+        self._issued = False
+
+    def arrays(self, fetched: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+        """Return what `fetch` returned as arrays that the next call does not change."""
+        return {name: self._array(tensor) for name, tensor in fetched.items()}
+
+    def timed_ns(self) -> float:
+        """Return the time of one computation, between two events; waits for it."""
+        with self._stream.current():
+            took_ns: float = self._stream.timed_ns(self.enqueue)
+        return took_ns
+
+    def _bind(self, inputs: Mapping[str, NDArray[Any]]) -> Binding:
+        binding = Binding(
+            self._torch, self._trt, self.context, self._ends, self._device, self._stream, inputs
+        )
+        if self._replays:
+            self._capture(binding, inputs)
+        return binding
+
+    def _capture(self, binding: Binding, inputs: Mapping[str, NDArray[Any]]) -> None:
+        """Capture a graph, or tell why not: shapes and addresses are frozen in it."""
+        if not binding.is_fixed:
+            self.graph = "the size of an output depends on the data"
+            return
+        binding.put(inputs)
+        self._execute(binding)  # what a context does once only must not come into the graph
+        self._stream.synchronize()
+        try:
+            self._replay = self._stream.capture(lambda: self._execute(binding))
+        except Exception as error:  # noqa: BLE001 - torch, CUDA and TensorRT each have their own
+            self.graph = f"capture failed: {one_line(error)}"
+        else:
+            self.graph = "on"
+
+    def _execute(self, binding: Binding) -> None:
+        if not self.context.execute_async_v3(self._stream.handle):
+            raise failure(self._trt, "cannot enqueue", binding.problem)
+
+    def _bound(self) -> Binding:
+        if self._binding is None:
+            raise failure(self._trt, "has no inputs to run on", "put them first")
+        return self._binding
 
     def _array(self, tensor: Any) -> NDArray[Any]:
         if tensor.dtype is self._torch.bfloat16:  # numpy has no such type
             tensor = tensor.float()
-        # A copy even where the buffer is the host's: the next call writes into the buffer.
-        array: NDArray[Any] = tensor.to("cpu", copy=True).numpy()
+        array: NDArray[Any] = tensor.numpy().copy()
         return array
-
-    def _shape(self, name: str) -> tuple[int, ...] | None:
-        buffer = self._buffers.get(name)
-        return None if buffer is None else tuple(buffer.shape)
-
-    def _reshape(self, inputs: Mapping[str, NDArray[Any]]) -> None:
-        """Tell the context new shapes, and bind buffers for them."""
-        self._buffers = {}
-        for name, array in inputs.items():
-            if not self._context.set_input_shape(name, array.shape):
-                raise self._failure(f"takes no {list(array.shape)} as {name!r}")
-        missing = self._context.infer_shapes()
-        if missing:
-            raise self._failure(f"cannot tell its shapes without {', '.join(missing)}")
-        buffers = {name: self._bound(name) for name in (*inputs, *self.outputs)}
-        self._buffers = buffers
-
-    def _bound(self, name: str) -> Any:
-        shape = tuple(self._context.get_tensor_shape(name))
-        if any(size < 0 for size in shape):
-            raise InferenceError(
-                f"the size of {name!r} depends on the data, which this backend does not support: "
-                "use onnxruntime"
-            )
-        dtype = getattr(self._torch, self._dtypes[name])
-        buffer = self._torch.empty(shape, dtype=dtype, device=self._device)
-        address = int(buffer.data_ptr())
-        if address % ALIGNMENT and buffer.device.type == "cuda":
-            raise InferenceError(f"torch's memory for {name!r} is not aligned to {ALIGNMENT} bytes")
-        if not self._context.set_tensor_address(name, address):
-            raise self._failure(f"takes no address for {name!r}")
-        return buffer
-
-    def _failure(self, what: str) -> InferenceError:
-        log = "; ".join(journal(self._trt).told())
-        return InferenceError(f"TensorRT {what}: {log or 'it does not say why'}")
-
-    def _dtype(self, name: str) -> str:
-        kind = self._engine.get_tensor_dtype(name).name
-        if kind not in DTYPES:
-            raise ModelFormatError("the engine", f"its tensor {name!r} is {kind}: not supported")
-        return DTYPES[kind]
-
-    def _spec(self, name: str) -> TensorSpec:
-        if self._engine.get_tensor_location(name) == self._trt.TensorLocation.HOST:
-            raise ModelFormatError(
-                "the engine", f"its input {name!r} holds a shape, on the host: not supported"
-            )
-        dtype = self._dtypes[name]
-        if dtype == "bfloat16":
-            raise ModelFormatError(
-                "the engine", f"its input {name!r} is bf16, which numpy arrays cannot give"
-            )
-        sizes = tuple(self._engine.get_tensor_shape(name))
-        shape = tuple(None if size < 0 else size for size in sizes)
-        return TensorSpec(name, np.dtype(dtype), shape)
