@@ -208,3 +208,21 @@ def test_a_hooked_module_can_be_saved(rows, tmp_path):
     with instrument(module):
         torch.save(module.state_dict(), tmp_path / "weights.pt")
     assert torch.load(tmp_path / "weights.pt").keys() == {"weight", "bias"}
+
+
+def test_on_a_device_the_stage_gets_its_time_there(accelerator):
+    class Launching(torch.nn.Linear):
+        def forward(self, x):
+            accelerator.launch(200_000_000)
+            return x
+
+    module = Launching(4, 2).to("simulated")
+    on_device = torch.ones(3, 4).to("simulated")
+    before = picture(module)
+    with instrument(module):
+        run, facts = one_request(lambda: module(on_device))
+    same(before, picture(module))
+    (span,) = run.spans.itertuples()
+    assert span.device_ns == pytest.approx(200_000_000, rel=0.05)
+    assert span.issue_ns <= span.end_ns - span.start_ns < 200_000_000, "it has waited for the device"
+    assert facts["device"] == "simulated:0"

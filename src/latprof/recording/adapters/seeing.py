@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from latprof.recording import session
 from latprof.recording.adapters.facts import Facts, note
 from latprof.recording.core import stage
+from latprof.recording.deviceclock import DeviceClock
 from latprof.recording.hooks import Around
 
 __all__ = ["Call", "Place", "See", "Seen"]
@@ -55,16 +56,19 @@ class Seen:
     Args:
         name: The stage; None to look only.
         see: What looks.
+        clock: Of the device that the function hands work to; None where there is none.
     """
 
-    def __init__(self, name: str | None, see: See) -> None:
+    def __init__(self, name: str | None, see: See, clock: DeviceClock | None = None) -> None:
         self.name = name
         self._see = see
+        self._clock = clock
 
     def __call__(self, function: Callable[..., Any], /) -> Callable[..., Any]:
         """Return `function` with the stage around it."""
         see = self._see
-        timed = function if self.name is None else stage(self.name)(function)
+        inner = function if self._clock is None else _issued(self._clock, function)
+        timed = inner if self.name is None else stage(self.name)(inner)
 
         @functools.wraps(function)
         def seen(*args: Any, **kwargs: Any) -> Any:
@@ -74,3 +78,14 @@ class Seen:
             return result
 
         return seen
+
+
+def _issued(clock: DeviceClock, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `function` with what it hands to the device timed there, for the open stage."""
+
+    @functools.wraps(function)
+    def issued(*args: Any, **kwargs: Any) -> Any:
+        with clock.stage():
+            return function(*args, **kwargs)
+
+    return issued

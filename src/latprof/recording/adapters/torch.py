@@ -1,7 +1,8 @@
 """torch modules, eager, scripted or compiled: their call is the stage `forward`.
 
-On a GPU the stage is what the call costs the host, which hands work over and goes on: nothing here
-waits for the device. This has not run on a GPU yet.
+Where the weights are on a device that has events, the stage also gets its time there, by the clock
+of `deviceclock`; else it is what the call costs the host, which may hand work over and go on.
+Nothing here waits for the device. It runs on a simulated accelerator; it has not run on a GPU yet.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from latprof.recording.adapters.arrays import Inputs, named_arrays
 from latprof.recording.adapters.facts import Facts
 from latprof.recording.adapters.kinds import is_a
 from latprof.recording.adapters.seeing import Call, Place, Seen
+from latprof.recording.deviceclock import DeviceClock, EventClock, device_clock
 
-__all__ = ["KNOWN", "Module", "call_path", "is_module", "places"]
+__all__ = ["KNOWN", "Module", "call_path", "clock_of", "is_module", "places"]
 
 KNOWN = "torch modules"
 
@@ -40,7 +42,19 @@ def places(obj: object) -> list[Place]:
     """Return where hooks go: none where `obj` is no torch module."""
     if not is_module(obj):
         return []
-    return [Place(obj, call_path(obj), Seen("forward", Module(obj).see))]
+    return [Place(obj, call_path(obj), Seen("forward", Module(obj).see, clock_of(obj)))]
+
+
+def clock_of(module: Any) -> DeviceClock | None:
+    """Return the clock of the device that a module's weights are on now; None on the CPU.
+
+    A device whose clock would have to wait for it has none here: a user's own loop must run on.
+    """
+    weight = next(module.parameters(), None)
+    if weight is None or weight.device.type in ("cpu", "meta"):
+        return None
+    clock = device_clock(sys.modules["torch"], weight.device)
+    return clock if isinstance(clock, EventClock) else None
 
 
 class Module:

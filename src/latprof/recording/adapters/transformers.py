@@ -13,6 +13,7 @@ from latprof.recording.adapters.facts import Facts
 from latprof.recording.adapters.kinds import is_a
 from latprof.recording.adapters.seeing import Call, Place, Seen
 from latprof.recording.core import stage
+from latprof.recording.deviceclock import DeviceClock
 
 __all__ = ["KNOWN", "places"]
 
@@ -26,7 +27,7 @@ def places(obj: Any) -> list[Place]:
     if is_a(obj, "transformers.image_processing_base", "ImageProcessingMixin"):
         return [Place(obj, "__call__", stage("preprocess"))]
     if generation.generates(obj):
-        return generation.places(obj, Seen("forward", torch.Module(obj).see), Inputs())
+        return generation.places(obj, Seen("forward", torch.Module(obj).see, _clock(obj)), Inputs())
     return []
 
 
@@ -35,10 +36,14 @@ def _pipeline_places(pipeline: Any) -> list[Place]:
     return [
         Place(pipeline, "preprocess", stage("preprocess")),
         *tokenizers.places(tokenizer),
-        Place(pipeline, "forward", Seen("forward", _Batches().see)),
+        Place(pipeline, "forward", Seen("forward", _Batches().see, _clock(model))),
         *_model_places(model),
         Place(pipeline, "postprocess", stage("postprocess")),
     ]
+
+
+def _clock(model: Any) -> DeviceClock | None:
+    return torch.clock_of(model) if torch.is_module(model) else None
 
 
 def _model_places(model: Any) -> list[Place]:
