@@ -6,8 +6,17 @@ NATIVE := $(wildcard src/latprof/recording/native/*)
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 NEEDS := pyproject.toml constraints.txt tools/build_extension.py $(NATIVE)
 
+# The releases of TensorRT that its backend is held to, and the ONNX Runtime that has its providers.
+GPU_VENV ?= .venv-gpu
+GPU_BIN := $(GPU_VENV)/bin
+TENSORRT := 10.16.1.11 11.4.0.106
+BINDINGS := $(TENSORRT:%=$(GPU_VENV)/tensorrt-%)
+GPU_TESTS := $(wildcard tests/backends/test_gpu_*.py tests/backends/test_tensorrt*.py) \
+	tests/backends/test_fallback.py tests/backends/test_onnxruntime.py tests/backends/test_placement.py
+ONNXRUNTIME_GPU := onnxruntime-gpu==1.31.1
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types bench docs-check clean
+.PHONY: help demo test test-gpu-contract lint format types bench docs-check clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -40,6 +49,24 @@ demo: $(VENV)/.demo  ## install, then profile the embedded sentiment service
 test: $(VENV)/.test  ## install the test extras and run all tests
 	$(BIN)/python -m pytest
 
+# An environment of its own: onnxruntime-gpu takes the place of onnxruntime, whose name it has.
+$(GPU_VENV)/.test: $(NEEDS)
+	$(PYTHON) -m venv $(GPU_VENV)
+	$(GPU_BIN)/python -m pip install --quiet --constraint constraints.txt --editable . \
+		$(ONNXRUNTIME_GPU) onnx torch tokenizers hypothesis pytest pytest-timeout pytest-cov==7.1.0
+	@touch $@
+
+$(GPU_VENV)/tensorrt-%: $(GPU_VENV)/.test
+	$(GPU_BIN)/python -m pip install --quiet --no-deps --target $@ tensorrt-cu12-bindings==$*
+	@touch $@
+
+test-gpu-contract: $(GPU_VENV)/.test $(BINDINGS)  ## hold GPU code to the real bindings, without a GPU
+	@command -v gcc >/dev/null || { echo "test-gpu-contract needs gcc"; exit 2; }
+	LATPROF_TENSORRT_BINDINGS=$$(echo $(abspath $(BINDINGS)) | tr ' ' ':') \
+		$(GPU_BIN)/python -m pytest $(GPU_TESTS) \
+		--cov=latprof.backends.gpu --cov=latprof.backends.tensorrt \
+		--cov-report=term-missing --cov-fail-under=100
+
 lint: $(VENV)/.dev  ## lint, format check and type check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -60,5 +87,5 @@ docs-check: $(VENV)/.test  ## run what README, docstrings and notebooks show
 	$(BIN)/python -m pytest tests/docs tests/notebooks
 
 clean:  ## remove the environment and everything that was built
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(GPU_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -f src/latprof/recording/_core*.so
