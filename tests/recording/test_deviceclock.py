@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import signal
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import hypothesis.strategies as st
@@ -231,3 +233,39 @@ def test_all_numbers_of_a_call_are_integers_of_ns(accelerator, clock):
     table = recording.run.table("spans", ["device_ns", "issue_ns"])
     assert [str(field.type) for field in table.schema] == ["int64", "int64"]
     assert np.all(table["issue_ns"].to_numpy() > 0)
+
+
+KILLED = """
+import os, signal, sys, time
+sys.path.insert(0, sys.argv[2])
+from accelerator import DEVICE, build
+import torch
+import latprof as lp
+from latprof.recording.deviceclock import device_clock
+
+accelerator = build()
+clock = device_clock(torch, torch.device(DEVICE, 0))
+end_s = time.monotonic() + 2
+with lp.record(sys.argv[1], signals=False):
+    while time.monotonic() < end_s:
+        with lp.stage("forward"), clock.stage():
+            accelerator.launch(1_000_000)
+        clock.wait()
+    with lp.stage("forward"), clock.stage():
+        accelerator.launch(60_000_000_000)  # never reached
+    time.sleep(1)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.slow
+def test_after_a_kill_only_what_was_not_known_is_null(accelerator, script, tmp_path):
+    folder = str(Path(__file__).parents[1] / "simulated")
+    with script.start(KILLED, str(tmp_path / "run"), folder) as process:
+        _, complaint = process.communicate(timeout=120)
+    assert (process.returncode, complaint) == (-signal.SIGKILL, "")
+    run = lp.recover(tmp_path / "run")
+    device_ns = run.spans.sort_values("span_id")["device_ns"]
+    assert len(device_ns) > 2
+    assert (device_ns.iloc[:-1] >= MS).all()
+    assert device_ns.iloc[-1:].isna().all()

@@ -47,7 +47,7 @@ def build() -> Any:
     # A name for each source and torch: what was built for others is not loaded.
     made_of = SOURCE.read_bytes() + f"{torch.__version__} {sys.version}".encode()
     name = f"latprof_simulated_{hashlib.sha256(made_of).hexdigest()[:12]}"
-    extension = cpp_extension.load(name, [str(SOURCE)], extra_cflags=["-O0"])
+    extension = cpp_extension.load(name, [str(SOURCE)], extra_cflags=["-O1"])
     torch.utils.rename_privateuse1_backend(DEVICE)
     torch._register_device_module(DEVICE, _device_module())
     torch.utils.generate_methods_for_privateuse1_backend()

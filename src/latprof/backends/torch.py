@@ -179,10 +179,15 @@ class TorchDeviceModel(TorchModel, DeviceModel):
         sources = self._tensors(inputs)
         if self._pins:  # torch keeps that memory until it has been read, and reuses it then
             sources = {name: each.pin_memory() for name, each in sources.items()}
+        # Memory first: what finding it takes is not the copy's.
+        targets = {name: self._room_for(each) for name, each in sources.items()}
         with self._clock.stage():
-            return {
-                name: each.to(self._device, non_blocking=True) for name, each in sources.items()
-            }
+            for name, source in sources.items():
+                targets[name].copy_(source, non_blocking=True)
+        return targets
+
+    def _room_for(self, tensor: Any) -> Any:
+        return self._torch.empty_like(tensor, device=self._device)
 
     def forward(self, inputs: Any) -> Any:
         """Issue the module's work."""

@@ -157,9 +157,10 @@ class EventClock:
         """Return a context that times what is issued in it; where that fails, there is no lap."""
         chain = self._here.chain
         if chain is not None:
+            span_id = core.current_span_id()
             if not chain.marks:
                 chain.marks.append(self.mark(chain.stream))
-            span_id, began_ns = core.current_span_id(), core.now_ns()
+            began_ns = core.now_ns()
             yield
             issue_ns = core.now_ns() - began_ns
             chain.marks.append(self.mark(chain.stream))
