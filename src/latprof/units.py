@@ -10,6 +10,7 @@ __all__ = [
     "counted_text",
     "duration_text",
     "interval_text",
+    "magnitude_text",
     "rate_text",
     "scaled_text",
     "share_text",
@@ -17,6 +18,7 @@ __all__ = [
 ]
 
 _TIME_UNITS = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
+_MAGNITUDES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _BYTE_UNITS = ((2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"))
 NOTHING = "–"
 
@@ -112,6 +114,20 @@ def count_text(count: int) -> str:
     '1,234,567'
     """
     return f"{count:,}"
+
+
+def magnitude_text(count: float | None) -> str:
+    """Return a large count to three digits with k, M, G or T; a dash for None and NaN.
+
+    >>> magnitude_text(4_089_184_256), magnitude_text(768)
+    ('4.09 G', '768')
+    """
+    if count is None or math.isnan(count):
+        return NOTHING
+    for divisor, prefix in _MAGNITUDES:
+        if abs(count) >= divisor:
+            return f"{_digits(count / divisor, 3)} {prefix}"
+    return f"{count:.0f}"
 
 
 def counted_text(count: int, noun: str) -> str:

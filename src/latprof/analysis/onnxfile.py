@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,4 +39,15 @@ def load_onnx(path: str | os.PathLike[str], feature: str) -> Any:
         raise ModelFormatError(path, f"is no ONNX model: {' '.join(str(error).split())}") from error
     if not model.graph.node:
         raise ModelFormatError(path, "is no ONNX model: it holds no node")
+    if not all(isinstance(name, str) for name in _names(model.graph)):
+        raise ModelFormatError(path, "is damaged: it holds names that are no text")
     return model
+
+
+def _names(graph: Any) -> Iterator[object]:
+    """Yield all names of a graph; what is no UTF-8 comes as bytes."""
+    for node in graph.node:
+        yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
+        yield from (each.name for each in node.attribute)
+    for named in (graph.initializer, graph.input, graph.output, graph.value_info):
+        yield from (each.name for each in named)

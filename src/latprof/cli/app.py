@@ -23,6 +23,7 @@ from latprof.cli.profile import profile
 from latprof.cli.recover import recover
 from latprof.cli.report import report
 from latprof.cli.streams import discard_stdout
+from latprof.cli.summary import summary
 from latprof.errors import LatprofError
 
 __all__ = ["app", "main"]
@@ -40,7 +41,7 @@ app = typer.Typer(
         "130 Ctrl-C. With --debug, an error shows its traceback."
     ),
 )
-for verb in (demo, profile, report, ops, backends, recover, duel, doctor, gpu_selftest):
+for verb in (demo, profile, report, ops, summary, backends, recover, duel, doctor, gpu_selftest):
     app.command()(verb)
 
 

@@ -27,7 +27,7 @@ def backends(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
-    """Say which runtimes can run a model here, and why others cannot."""
+    """Say what can run a model here, and why the rest cannot."""
     from latprof.backends.registry import backends as found
 
     with reserved_stdout() as stdout:  # packages print when they are imported

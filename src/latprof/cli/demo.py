@@ -59,7 +59,7 @@ def demo(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
-    """Profile the small sentiment service that latprof brings along."""
+    """Profile the small sentiment service inside latprof."""
     with reserved_stdout() as stdout:
         run = _recorded(
             variant, requests or REQUESTS[variant], out or fresh_folder(f"demo-{variant}")

@@ -105,7 +105,7 @@ def profile(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
-    """Drive a target, record every request, show where the time goes.
+    """Drive a target, record each request, show where time goes.
 
     Without --requests or --duration it stops after one pass over the inputs; without --inputs
     too, after 1,000 requests or 30 seconds.

@@ -42,7 +42,7 @@ from latprof.units import (
     time_unit,
 )
 
-__all__ = ["Operators", "document"]
+__all__ = ["Operators", "document", "name_end"]
 
 _TYPE, _DTYPE, _BOUND, _ROOF = "type", "computes in", "bound", "of roof"
 
@@ -223,13 +223,13 @@ def _row(operators: Operators, row: Any, divisor: float, colours: dict[str, str]
     rooflines = operators.rooflines
     bound, of_roof = (NOTHING, NOTHING) if rooflines is None else _roof(rooflines, row["name"])
     said = {
-        _TYPE: _tail(row["op_type"], TYPE),
+        _TYPE: name_end(row["op_type"], TYPE),
         _DTYPE: one_line(row["dtype"] or NOTHING),
         _BOUND: bound,
         _ROOF: of_roof,
     }
     cells: tuple[Cell, ...] = (
-        Words(_tail(row["name"], NAME if rooflines is None else SHORT_NAME)),
+        Words(name_end(row["name"], NAME if rooflines is None else SHORT_NAME)),
         Share(_known(row["share"]), colours.get(row["op_type"], INK)),
         Duration(_known(row["time_ns"]), divisor),
     )
@@ -273,7 +273,7 @@ def _by_type(
         tuple(
             Row(
                 (
-                    Words(_tail(kind)),
+                    Words(name_end(kind)),
                     Share(float(time_ns) / max(total_ns, 1), colours.get(kind, UNTRACKED)),
                     Duration(float(time_ns), unit[0]),
                     Words(count_text(int(count))),
@@ -287,7 +287,13 @@ def _by_type(
 
 def _untimed(table: pd.DataFrame, top: int) -> Table:
     rows = [
-        Row((Words(_tail(row["name"])), Words(_tail(row["op_type"], TYPE)), Words(_shapes(row))))
+        Row(
+            (
+                Words(name_end(row["name"])),
+                Words(name_end(row["op_type"], TYPE)),
+                Words(_shapes(row)),
+            )
+        )
         for _, row in table[:top].iterrows()
     ]
     if len(table) > top:
@@ -338,7 +344,7 @@ def _layer(row: Any) -> str:
     names = row["a_ops"] or row["b_ops"]
     more = len(names) - 1
     tail = f" +{more}" if more else ""
-    return _tail(names[0], NAME - len(tail)) + tail
+    return name_end(names[0], NAME - len(tail)) + tail
 
 
 def _difference(
@@ -351,7 +357,7 @@ def _difference(
     return Row((Words(name), *times, Words(change), Words(ratio)), part)
 
 
-def _tail(name: str, longest: int = NAME) -> str:
+def name_end(name: str, longest: int = NAME) -> str:
     """Return a name on one line; of a long one the end, where paths of layers differ."""
     line = one_line(name or NOTHING, 4_000)
     return line if len(line) <= longest else "…" + line[1 - longest :]
