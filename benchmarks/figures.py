@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rounds import Spread
 
-__all__ = ["Figure", "report"]
+__all__ = ["Figure", "machine", "report"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def report(description: str, measure: Callable[[bool], Iterable[Figure]]) -> Non
 
 
 def _print(title: str, figures: list[Figure]) -> None:
-    print(title, _machine(), sep="\n")
+    print(title, machine(), sep="\n")
     head = ("", "median", "quartiles", "target", "", "")
     rows = [head, *(figure.cells for figure in figures)]
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
@@ -107,12 +107,12 @@ def _document(title: str, figures: list[Figure], *, quick: bool) -> dict[str, ob
         "benchmark": title,
         "quick": quick,
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
-        "machine": _machine(),
+        "machine": machine(),
         "figures": [asdict(figure) | {"verdict": figure.verdict} for figure in figures],
     }
 
 
-def _machine() -> str:
+def machine() -> str:
     usable = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 0))(0)
     return (
         f"{platform.system()} {platform.machine()}, {len(usable)} cores, {_processor()}, "
