@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -34,13 +35,15 @@ def name(path):
 
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory):
-    """Execute a notebook in an empty folder, once."""
+    """Execute a notebook once, in a folder with nothing but the files beside it."""
     done = {}
 
     def execute(path):
         if path not in done:
             notebook = read(path)
             folder = tmp_path_factory.mktemp(path.stem)
+            if path.with_suffix("").is_dir():  # files that the notebook reads
+                shutil.copytree(path.with_suffix(""), folder / path.stem)
             client = nbclient.NotebookClient(
                 notebook, timeout=120, resources={"metadata": {"path": str(folder)}}
             )
