@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from latprof.analysis.breakdown import breakdown
@@ -83,7 +82,11 @@ def test_a_device_that_failed_is_a_reason_for_care(table_run):
     assert "device-side assert" in reason.evidence
 
 
-def test_a_stage_that_is_open_twice_counts_both_of_its_spans(table_run):
-    spans = [span("walk", 0, 70, 7), span("walk", 0, 30, 3, start_ns=12)]
-    row = breakdown(table_run(requests(1), spans, counts=COUNTS)).loc["walk"]
-    assert np.array_equal(row[["device_mean", "issue_mean"]].astype(float), [100, 10])
+@pytest.mark.parametrize(("parent_id", "device_ns"), [(None, 100), (0, 70)])
+def test_what_lies_inside_a_span_of_its_own_stage_is_not_counted_twice(
+    table_run, parent_id, device_ns
+):
+    """As where a model is instrumented, and the module in it too."""
+    inner = span("forward", 0, 30, 3, start_ns=12) | {"parent_id": parent_id}
+    table = breakdown(table_run(requests(1), [span("forward", 0, 70, 7), inner], counts=COUNTS))
+    assert table.loc["forward", "device_mean"] == device_ns

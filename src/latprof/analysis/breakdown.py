@@ -107,12 +107,9 @@ def _row(part: Part, total_ns: int) -> dict[str, object]:
 
 
 def _device_cells(part: Part, devices: Mapping[str, DeviceTime]) -> dict[str, object]:
-    times = devices.get(part.stage)
-    spans_each = part.spans / part.values.size
-    return {
-        "device_mean": times.device_ns * spans_each if times else np.nan,
-        "issue_mean": times.issue_ns * spans_each if times else np.nan,
-    }
+    spans, device_ns, issue_ns = devices.get(part.stage, (0, np.nan, np.nan))
+    each = spans / part.values.size
+    return {"device_mean": device_ns * each, "issue_mean": issue_ns * each}
 
 
 def _cells(name: str, quantile: Quantile) -> dict[str, object]:

@@ -24,12 +24,20 @@ Where the device waits for the host, its time between two marks is the issuing a
 the two come close to each other, and issuing exceeds it only by what the marks cost.
 """
 
+_IDS = ("request_id", "span_id", "parent_id")
 _WORTH_NAMING = 0.1  # of all device time; below it, whose pace it is changes nothing
 
 
 class DeviceTime(NamedTuple):
-    """Of one stage, in ns a span: over the spans of which it is known."""
+    """Of one stage.
 
+    Attributes:
+        spans: How many there are, without those inside another of the stage, whose time has theirs.
+        device_ns: Mean of a span, over those of which it is known.
+        issue_ns: The same, of the time to issue.
+    """
+
+    spans: int
     device_ns: float
     issue_ns: float
 
@@ -45,18 +53,21 @@ def device_times(
     """
     if not run.manifest["counts"].get("device_times"):
         return {}
-    table = run.table("spans", ["request_id", "stage", "device_ns", "issue_ns"])
+    table = run.table("spans", [*_IDS, "stage", "device_ns", "issue_ns"])
     stage, names = words(table, "stage")
-    amounts = [int64s(table, name) for name in DeviceTime._fields]
-    counted = amounts[0] != UNKNOWN
+    request, span, parent = (int64s(table, name) for name in _IDS)
+    around = Places(span).of(parent)
+    counted = (around == NOWHERE) | (stage[around] != stage)
     if request_id is not None:
-        counted &= Places(request_id).of(int64s(table, "request_id")) != NOWHERE
-    spans = np.bincount(stage[counted], minlength=len(names))
-    sums = [np.bincount(stage[counted], each[counted], len(names)) for each in amounts]
+        counted &= Places(request_id).of(request) != NOWHERE
+    device_ns, issue_ns = int64s(table, "device_ns"), int64s(table, "issue_ns")
+    known = counted & (device_ns != UNKNOWN)
+    spans, timed = (np.bincount(stage[each], minlength=len(names)) for each in (counted, known))
+    sums = [np.bincount(stage[known], each[known], len(names)) for each in (device_ns, issue_ns)]
     return {
-        name: DeviceTime(sums[0][code] / spans[code], sums[1][code] / spans[code])
+        name: DeviceTime(int(spans[code]), *(float(each[code] / timed[code]) for each in sums))
         for code, name in enumerate(names)
-        if spans[code]
+        if timed[code]
     }
 
 
