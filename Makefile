@@ -16,7 +16,7 @@ GPU_TESTS := $(wildcard tests/backends/test_gpu_*.py tests/backends/test_tensorr
 ONNXRUNTIME_GPU := onnxruntime-gpu==1.31.1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-gpu-contract lint format types bench docs-check clean
+.PHONY: help demo test test-backends test-gpu-contract lint format types bench docs-check clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -49,11 +49,22 @@ demo: $(VENV)/.demo  ## install, then profile the embedded sentiment service
 test: $(VENV)/.test  ## install the test extras and run all tests
 	$(BIN)/python -m pytest
 
+# Large packages, hence a target of its own: `make test` skips what needs them, and says so.
+$(VENV)/.backends: $(VENV)/.test
+	$(INSTALL) ".[test,torch,openvino,transformers]" ninja
+	@touch $@
+
+BACKEND_TESTS := tests/backends tests/recording/adapters tests/recording/test_deviceclock.py \
+	tests/selftest tests/load/duel tests/analysis tests/benchmarks tests/cli tests/notebooks tests/docs
+
+test-backends: $(VENV)/.backends  ## add torch, transformers and OpenVINO, and run the tests that want them
+	$(BIN)/python -m pytest $(BACKEND_TESTS)
+
 # An environment of its own: onnxruntime-gpu takes the place of onnxruntime, whose name it has.
 $(GPU_VENV)/.test: $(NEEDS)
 	$(PYTHON) -m venv $(GPU_VENV)
 	$(GPU_BIN)/python -m pip install --quiet --constraint constraints.txt --editable . \
-		$(ONNXRUNTIME_GPU) onnx torch tokenizers hypothesis pytest pytest-timeout pytest-cov==7.1.0
+		$(ONNXRUNTIME_GPU) onnx torch tokenizers hypothesis pytest pytest-timeout pytest-cov
 	@touch $@
 
 $(GPU_VENV)/tensorrt-%: $(GPU_VENV)/.test
