@@ -12,7 +12,7 @@ GPU_BIN := $(GPU_VENV)/bin
 TENSORRT := 10.16.1.11 11.4.0.106
 BINDINGS := $(TENSORRT:%=$(GPU_VENV)/tensorrt-%)
 GPU_TESTS := $(wildcard tests/backends/test_gpu_*.py tests/backends/test_tensorrt*.py) \
-	tests/backends/test_fallback.py tests/backends/test_onnxruntime.py tests/backends/test_placement.py
+	$(addprefix tests/backends/test_,fallback.py onnxruntime.py placement.py providers.py)
 ONNXRUNTIME_GPU := onnxruntime-gpu==1.31.1
 
 .DEFAULT_GOAL := help
@@ -64,7 +64,7 @@ test-backends: $(VENV)/.backends  ## add torch, transformers and OpenVINO, and r
 $(GPU_VENV)/.test: $(NEEDS)
 	$(PYTHON) -m venv $(GPU_VENV)
 	$(GPU_BIN)/python -m pip install --quiet --constraint constraints.txt --editable . \
-		$(ONNXRUNTIME_GPU) onnx torch tokenizers hypothesis pytest pytest-timeout pytest-cov
+		$(ONNXRUNTIME_GPU) onnx torch ninja tokenizers hypothesis pytest pytest-timeout pytest-cov
 	@touch $@
 
 $(GPU_VENV)/tensorrt-%: $(GPU_VENV)/.test

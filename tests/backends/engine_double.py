@@ -231,6 +231,7 @@ class IExecutionContext(Strict):
             self.world.tell(Severity.ERROR, "enqueue failed")
             return False
         ends, self.enqueued = self.engine.ends, True
+        self.world.on_enqueue()
         inputs = [name for name, (_, is_input) in ends.items() if is_input]
         feed = {name: self._view(name, self.shapes[name]) for name in inputs}
         names = [name for name in ends if name not in feed]

@@ -100,14 +100,20 @@ def double(major=11, *faults, on_host=()):
 
 
 def engine_model(
-    file, *faults, major=11, stream=None, memory=torch, cuda_graph=False, on_host=(), **recipe
+    file,
+    *faults,
+    major=11,
+    stream=None,
+    memory=torch,
+    cuda_graph=False,
+    on_host=(),
+    device="cpu",
+    **recipe,
 ):
     """Return a model of an ONNX file on the doubles, and the double of tensorrt."""
     trt = double(major, *faults, on_host=on_host)
     plan = Recipe(file, **recipe).build(trt, file.read_bytes())
     loaded, facts = runtime_engine(trt, plan), {"model": str(file)}
-    stream = stream or Stream()
-    model = EngineModel(
-        memory, trt, loaded, torch.device("cpu"), stream, facts, cuda_graph=cuda_graph
-    )
+    place, stream = torch.device(device), stream or Stream()
+    model = EngineModel(memory, trt, loaded, place, stream, facts, cuda_graph=cuda_graph)
     return model, trt

@@ -249,6 +249,7 @@ def make(major, *faults, on_host=()):
     )
     module.reshapes = module.builds = module.reports = 0
     module.profiles_used, module.host_values = [], []
+    module.on_enqueue = lambda: None
 
     def tell(severity, line):  # the logger is made later, of this module
         module.journal.log(severity, line)

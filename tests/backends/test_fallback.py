@@ -161,18 +161,3 @@ def test_load_tells_a_missing_driver_from_a_missing_provider(dense, monkeypatch)
     monkeypatch.setattr(backend, "nvidia_driver_problem", lambda: "there is no NVIDIA driver")
     with pytest.raises(BackendUnavailable, match=r"there is no NVIDIA driver; devices here: cpu"):
         load_model(dense, device="cuda")
-
-
-@pytest.mark.skipif(
-    CUDA not in ort.get_available_providers(),
-    reason="needs onnxruntime-gpu, whose real fallback it shows; a job of its own installs it",
-)
-@pytest.mark.parametrize("allow_cpu_nodes", [False, True])
-def test_the_real_gpu_build_without_a_gpu(dense, monkeypatch, allow_cpu_nodes):
-    if backend.nvidia_driver_problem() is None:
-        pytest.skip("there is a driver here")
-    with pytest.raises(BackendUnavailable, match=r"no NVIDIA driver"):
-        load_model(dense, device="cuda")
-    monkeypatch.setattr(backend, "nvidia_driver_problem", lambda: None)
-    with pytest.raises(FallbackDetected):
-        load_model(dense, device="cuda", allow_cpu_nodes=allow_cpu_nodes)

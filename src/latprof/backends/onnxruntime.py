@@ -20,7 +20,13 @@ from latprof.backends.model import Arrays, DeviceModel, Model, TensorSpec
 from latprof.backends.placement import Node, assigned, counted, elsewhere, profiled
 from latprof.backends.profiling import Profiling
 from latprof.backends.runtime import Devices, Runtime, nvidia_driver_problem
-from latprof.backends.session import EXECUTIONS, OPTIMIZATIONS, Plan, execution_of
+from latprof.backends.session import (
+    EXECUTIONS,
+    OPTIMIZATIONS,
+    Plan,
+    execution_of,
+    provider_options,
+)
 from latprof.backends.source import choice, model_file
 from latprof.errors import ModelFormatError, UsageError
 
@@ -117,7 +123,7 @@ class SessionModel(Model):
             "precision": self._precision(),
             "timing": "host clock around synchronous calls",
             "providers": {"asked": [plan.provider], "actual": session.get_providers()},
-            "provider_options": session.get_provider_options().get(plan.provider, {}),
+            **provider_options(session, plan),
             "placement": None if nodes is None else counted(nodes),
             "nodes_elsewhere": [str(node) for node in elsewhere(nodes or (), plan.provider)],
         }
@@ -169,28 +175,30 @@ class DeviceSessionModel(SessionModel, DeviceModel):
         super().__init__(runtime, plan)
         self._memory = memory
 
-    def h2d(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
-        """Copy the inputs into values on the device."""
+    def h2d(self, inputs: Mapping[str, NDArray[Any]]) -> Any:
+        """Copy the inputs to the device and wait; returns the binding that holds them."""
         place = self._runtime.OrtValue.ortvalue_from_numpy
-        return {
-            name: place(np.ascontiguousarray(array), self._memory, self._plan.device_id)
-            for name, array in inputs.items()
-        }
+        binding = self.session.io_binding()
+        for name, array in inputs.items():
+            value = place(np.ascontiguousarray(array), self._memory, self._plan.device_id)
+            binding.bind_ortvalue_input(name, value)
+        self._bind_outputs(binding)
+        binding.synchronize_inputs()  # a session does not wait for other streams
+        return binding
 
     def forward(self, inputs: Any) -> Any:
         """Run the session from device to device; returns the binding that holds the outputs."""
-        binding = self.session.io_binding()
-        for name, value in inputs.items():
-            binding.bind_ortvalue_input(name, value)
-        for name in self._outputs:
-            binding.bind_output(name, self._memory, self._plan.device_id)
-        self.session.run_with_iobinding(binding)
-        return binding
+        self.session.run_with_iobinding(inputs)
+        return inputs
 
     def d2h(self, outputs: Any) -> Arrays:
         """Copy the bound outputs back."""
         values = outputs.get_outputs()
         return {name: v.numpy() for name, v in zip(self._outputs, values, strict=True)}
+
+    def _bind_outputs(self, binding: Any) -> None:
+        for name in self._outputs:  # those left out would be copied to the host inside a run
+            binding.bind_output(name, self._memory, self._plan.device_id)
 
     def _run(self, inputs: Mapping[str, NDArray[Any]]) -> Arrays:
         return DeviceModel._run(self, inputs)  # noqa: SLF001 - the stages' one order
@@ -223,6 +231,7 @@ def load(
     provider: str = "cuda",
     provider_options: Mapping[str, Any] | None = None,
     allow_cpu_nodes: bool = False,
+    async_run: bool = False,
 ) -> SessionModel:
     """Load an ONNX file.
 
@@ -239,6 +248,8 @@ def load(
         provider_options: Passed to the provider of a CUDA device.
         allow_cpu_nodes: Accept that a device leaves some nodes to the CPU; `describe()` lists
             them.
+        async_run: On a CUDA device, run on a stream of torch's without waiting, so that events on
+            the device time each stage; it needs torch with CUDA.
 
     Raises:
         UsageError: A value is not accepted, or there is no such file.
@@ -253,8 +264,10 @@ def load(
     if precision is not None:
         raise UsageError("onnxruntime computes in the model's own precision: convert the file")
     file = model_file(source, (".onnx", ".ort"), NAME)
-    runtime = _RUNTIME.load()
     kind, index = _device(device)
+    if kind == "cpu" and async_run:
+        raise UsageError('async_run is for device="cuda": on the CPU a run is over when it returns')
+    runtime = _RUNTIME.load()
     wanted = CPU if kind == "cpu" else PROVIDERS[provider]
     if kind != "cpu":
         require_provider(runtime, wanted)
@@ -272,6 +285,10 @@ def load(
         provider_options or {},
         allow_cpu_nodes,
     )
+    if async_run:
+        from latprof.backends.gpu.session import on_stream
+
+        return on_stream(runtime, plan)
     return SessionModel(runtime, plan) if kind == "cpu" else DeviceSessionModel(runtime, plan)
 
 

@@ -12,7 +12,14 @@ from latprof.backends.placement import RECORD_ASSIGNMENT
 from latprof.backends.runtime import one_line
 from latprof.errors import BackendUnavailable, FallbackDetected, ModelFormatError
 
-__all__ = ["EXECUTIONS", "OPTIMIZATIONS", "Plan", "execution_of"]
+__all__ = [
+    "EXECUTIONS",
+    "OPTIMIZATIONS",
+    "Plan",
+    "execution_of",
+    "provider_options",
+    "without_waiting",
+]
 
 OPTIMIZATIONS = {
     "disable": "ORT_DISABLE_ALL",
@@ -119,6 +126,38 @@ class Plan:
         if self.provider != CPU and (type(error) is RuntimeError or "CUDA failure" in text):
             return BackendUnavailable(f"{self.provider} cannot be set up: {text}")
         return ModelFormatError(self.file, f"onnxruntime cannot load it: {text}")
+
+
+def provider_options(session: Any, plan: Plan) -> dict[str, Any]:
+    """Return what `describe()` says of the provider's options, as read back from the session.
+
+    `options_not_taken` holds what was asked and is not in force, as asked; `tf32` is None where
+    the provider has no such option.
+    """
+    actual = session.get_provider_options().get(plan.provider, {})
+    asked = {key: str(value) for key, value in plan.provider_options.items()}
+    tf32 = actual.get("use_tf32")
+    return {
+        "provider_options": actual,
+        "options_not_taken": {
+            key: value
+            for key, value in asked.items()
+            if _spelled(actual.get(key, "")) != _spelled(value)
+        },
+        "tf32": None if tf32 is None else _spelled(tf32) == "1",
+    }
+
+
+def _spelled(value: str) -> str:
+    """Return an option's value in one spelling: ONNX Runtime writes some truths as numbers."""
+    return {"true": "1", "false": "0"}.get(value.lower(), value)
+
+
+def without_waiting(runtime: Any) -> Any:
+    """Return options of a run that returns before the device has done it."""
+    options = runtime.RunOptions()
+    options.add_run_config_entry("disable_synchronize_execution_providers", "1")
+    return options
 
 
 def execution_of(session: Any) -> str:
