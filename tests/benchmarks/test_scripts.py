@@ -49,6 +49,12 @@ def test_scale_measures_a_million_spans():
     assert by_name["on disk, spans.parquet"]["value"] > 0
 
 
+def test_read_ops_is_measured_beside_a_plain_reader():
+    by_name = figures("read_ops.py")
+    assert by_name["read_ops / json.load, time"]["value"] > 0
+    assert by_name["read_ops, 20 MB: peak memory"]["value"] > 0
+
+
 def test_import_time_finds_nothing_heavy():
     by_name = figures("import_time.py")
     assert by_name["import latprof, heavy packages"]["value"] == 0
