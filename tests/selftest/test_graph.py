@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from latprof.errors import BackendUnavailable
 from latprof.selftest import graph
 from latprof.selftest.outcome import State
 
@@ -35,10 +36,11 @@ class Cuda:
 
 
 @pytest.fixture
-def captured(bench, monkeypatch):
+def captured(make, monkeypatch):
     monkeypatch.setattr(graph, "RUNS", 3)
 
     def check(times=(10, 5), equal=torch.equal, **options):
+        bench = make(absent={"tensorrt": BackendUnavailable("no driver")})
         cuda, medians = Cuda(bench.device, **options), iter(times or ())
         names = ("inference_mode", "from_numpy", "random", "nn", "default_generator")
         fake = {name: getattr(torch, name) for name in names}
@@ -50,22 +52,23 @@ def captured(bench, monkeypatch):
     return check
 
 
-def test_it_is_captured_on_the_stream_that_it_is_replayed_on(captured, bench):
+def test_it_is_captured_on_the_stream_that_it_is_replayed_on(captured):
     outcome, cuda = captured(times=None)
-    assert cuda.captured_on is bench.device.stream
-    assert outcome.measured.keys() == {"eager_ns", "replay_ns"}
+    assert cuda.captured_on is cuda.Stream(None)
+    assert outcome.measured["torch"].keys() == {"plain_ns", "replay_ns"}
 
 
 def test_the_same_answers_sooner_pass(captured):
     outcome, _ = captured()
     assert outcome.state is State.PASS
-    assert outcome.finding == "the same answers, 10.0 ns plain, 5.00 ns replayed"
+    assert outcome.finding == "the same answers; torch 10.0 ns plain, 5.00 ns replayed"
+    assert list(outcome.warnings) == ["tensorrt is not tried: no driver"]
 
 
 def test_other_answers_fail(captured):
     outcome, _ = captured(equal=lambda *_: False)
     assert outcome.state is State.FAIL
-    assert "not those of the plain run" in outcome.finding
+    assert outcome.finding == "torch: the graph's answers are not those of the plain run"
 
 
 @pytest.mark.parametrize(("replay", "state"), [(105, State.PASS), (106, State.FAIL)])
@@ -77,5 +80,5 @@ def test_a_refused_capture_fails_with_the_reason(captured):
     outcome, _ = captured(refuses=True)
     assert outcome.state is State.FAIL
     assert outcome.finding == (
-        "capture is refused: operation not permitted when stream is capturing"
+        "torch: capture is refused: operation not permitted when stream is capturing"
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import statistics
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
-from latprof.backends.model import DeviceModel, Model
+from latprof.backends.model import Arrays, DeviceModel, Model
 from latprof.backends.registry import load_model
 from latprof.errors import BackendUnavailable
 from latprof.selftest import networks
@@ -71,14 +73,27 @@ class Bench:
             options = {"shapes": {networks.INPUT: three}, **options}
         return self._load(self.file(name), backend, device=place, **options)
 
-    def device_model(self, backend: str, name: str) -> DeviceModel:
+    def device_model(self, backend: str, name: str, **options: Any) -> DeviceModel:
         """Load a network that is copied to the device and back in stages of their own.
 
         Raises:
             LatprofError: As `latprof.load_model` does.
         """
-        model = self.model(backend, name)
+        model = self.model(backend, name, **options)
         if not isinstance(model, DeviceModel):
             model.close()
             raise BackendUnavailable(f"{backend} has no stages h2d and d2h on {self.device.name}")
         return model
+
+    def forward_ns(self, model: DeviceModel, inputs: Arrays, runs: int) -> float:
+        """Return the median time of a model's stage `forward`, the device idle before and after."""
+        times = []
+        for _ in range(runs):
+            moved = model.h2d(inputs)
+            self.device.synchronize()
+            began_ns = time.perf_counter_ns()
+            outputs = model.forward(moved)
+            self.device.synchronize()
+            times.append(time.perf_counter_ns() - began_ns)
+            model.d2h(outputs)
+        return statistics.median(times)

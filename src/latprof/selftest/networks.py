@@ -120,6 +120,7 @@ def export(torch: Any, name: str, folder: Path) -> Path:
     if importlib.util.find_spec("onnx") is None:
         raise MissingDependencyError("An exported test network", "onnx", "onnx")
     file = folder / f"{name}.onnx"
+    rows = "found" if name == "nonzero" else "batch"
     if not file.exists():
         with _quiet(torch):
             torch.onnx.export(
@@ -130,7 +131,7 @@ def export(torch: Any, name: str, folder: Path) -> Path:
                 opset_version=OPSET,
                 input_names=[INPUT],
                 output_names=[OUTPUT],
-                dynamic_axes={INPUT: {0: "batch"}, OUTPUT: {0: "batch"}},
+                dynamic_axes={INPUT: {0: "batch"}, OUTPUT: {0: rows}},
             )
     return file
 
