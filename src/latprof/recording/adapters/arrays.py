@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import functools
+import sys
+from collections.abc import Mapping
 from typing import Any
 
 from latprof.recording.adapters.facts import Facts
 
-__all__ = ["Inputs", "counts", "named_arrays", "shape_of"]
+__all__ = ["Inputs", "counts", "named_arrays", "shape_of", "type_name"]
 
 _MOST_SHAPES = 4096  # remembered for each model; what comes later is not called new
 _NESTED = 3  # (args, kwargs), each of them, and a dict of arrays among them: no deeper
@@ -20,20 +22,37 @@ def shape_of(value: object) -> tuple[int, ...] | None:
     True
     """
     shape: Any = getattr(value, "shape", None)
-    is_array = isinstance(shape, tuple) and hasattr(value, "dtype")
-    return tuple(map(int, shape)) if is_array else None
+    return shape if isinstance(shape, tuple) and hasattr(value, "dtype") else None
 
 
-def named_arrays(value: object, name: str = "", depth: int = _NESTED) -> Iterator[tuple[str, Any]]:
-    """Yield (name, array) of an array, or of those in a mapping, a list or a tuple, in order."""
-    if shape_of(value) is not None:
-        yield name, value
-    elif depth > 0 and isinstance(value, Mapping):
-        for key in value:
-            yield from named_arrays(value[key], str(key), depth - 1)
-    elif depth > 0 and isinstance(value, list | tuple):
-        for each in value:
-            yield from named_arrays(each, name, depth - 1)
+def named_arrays(value: object) -> list[tuple[str, Any]]:
+    """Return (name, array) of an array, or of those in mappings, lists and tuples, in order."""
+    found: list[tuple[str, Any]] = []
+    _collect(value, "", _NESTED, found)
+    return found
+
+
+def _collect(value: Any, name: str, depth: int, found: list[tuple[str, Any]]) -> None:
+    # Plain containers first: asking whether something is any kind of mapping takes a microsecond.
+    if isinstance(value, list | tuple):
+        if depth > 0:
+            for each in value:
+                _collect(each, name, depth - 1, found)
+    elif type(value) is not dict and shape_of(value) is not None:
+        found.append((name, value))
+    elif depth > 0 and value is not None and isinstance(value, Mapping):
+        for key, each in value.items():
+            _collect(each, str(key), depth - 1, found)
+
+
+@functools.lru_cache(maxsize=64)
+def type_name(dtype: object) -> str:
+    """Return what a type of elements is called, whatever the library.
+
+    >>> type_name("float32")
+    'float32'
+    """
+    return str(dtype).removeprefix("torch.")
 
 
 def counts(ids: Any, mask: Any) -> tuple[int, int, int] | None:
@@ -61,7 +80,7 @@ def counts(ids: Any, mask: Any) -> tuple[int, int, int] | None:
         return rows, positions, positions
     if shape_of(mask) != shape or not _on_host(mask):
         return None
-    return rows, int(mask.sum()), positions
+    return rows, _nonzero(mask), positions
 
 
 def _counts_of_lists(ids: Any, mask: Any) -> tuple[int, int, int]:
@@ -69,6 +88,12 @@ def _counts_of_lists(ids: Any, mask: Any) -> tuple[int, int, int]:
         ids, mask = [ids], None if mask is None else [mask]
     positions = sum(map(len, ids))
     return len(ids), positions if mask is None else sum(map(sum, mask)), positions
+
+
+def _nonzero(mask: Any) -> int:
+    # numpy counts in a fraction of the time that any sum takes, and reads torch's memory in place.
+    as_array = getattr(mask, "numpy", None)
+    return int(sys.modules["numpy"].count_nonzero(mask if as_array is None else as_array()))
 
 
 def _on_host(array: Any) -> bool:
@@ -89,9 +114,9 @@ class Inputs:
             facts: Of the current request.
             given: Arrays, or mappings or lists of arrays.
         """
-        found = list(named_arrays(given))
+        found = named_arrays(given)
         arrays = dict(reversed(found))  # of one name, the first counts
-        shapes = tuple(tuple(array.shape) for _, array in found)
+        shapes = tuple([array.shape for _, array in found])
         facts.add("forwards", 1)
         if not shapes:
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from latprof.recording.adapters.arrays import Inputs, named_arrays
+from latprof.recording.adapters.arrays import Inputs, named_arrays, type_name
 from latprof.recording.adapters.facts import Facts
 from latprof.recording.adapters.kinds import is_a
 from latprof.recording.adapters.seeing import Call, Place, Seen
@@ -62,6 +62,6 @@ class _Forward:
 
     def see(self, facts: Facts, call: Call) -> None:
         self._inputs.see(facts, call.given)
-        for _, array in named_arrays(call.result):
-            facts.word("output_dtype", array.dtype)
-            break
+        outputs = named_arrays(call.result)
+        if outputs:
+            facts.word("output_dtype", type_name(outputs[0][1].dtype))

@@ -66,10 +66,9 @@ class Facts:
         """Remember whether it was so in any call."""
         self.columns[name] = bool(self.columns.get(name)) or value
 
-    def word(self, name: str, value: object) -> None:
+    def word(self, name: str, text: str) -> None:
         """Remember a word, each once."""
         words = self._words.setdefault(name, [])
-        text = str(value)
         if text not in words:
             words.append(text)
             self.columns[name] = ",".join(words)

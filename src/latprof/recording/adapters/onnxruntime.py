@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from latprof.recording.adapters.arrays import Inputs, named_arrays
+from latprof.recording.adapters.arrays import Inputs, named_arrays, type_name
 from latprof.recording.adapters.facts import Facts
 from latprof.recording.adapters.kinds import is_a
 from latprof.recording.adapters.seeing import Call, Place, Seen
@@ -39,6 +39,6 @@ class _Session:
         providers = self._session.get_providers()  # as it is now: a session may fall back
         if providers:
             facts.word("provider", providers[0])
-        for _, array in named_arrays(call.result):
-            facts.word("output_dtype", array.dtype)
-            break
+        outputs = named_arrays(call.result)
+        if outputs:
+            facts.word("output_dtype", type_name(outputs[0][1].dtype))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 from latprof.recording import session
@@ -68,11 +70,14 @@ class Seen:
         """Return `function` with the stage around it."""
         see = self._see
         inner = function if self._clock is None else _issued(self._clock, function)
-        timed = inner if self.name is None else stage(self.name)(inner)
+        timed: AbstractContextManager[object] = (
+            contextlib.nullcontext() if self.name is None else stage(self.name)
+        )
 
         @functools.wraps(function)
         def seen(*args: Any, **kwargs: Any) -> Any:
-            result = timed(*args, **kwargs)
+            with timed:
+                result = inner(*args, **kwargs)
             if session.current is not None:
                 note(lambda facts: see(facts, Call((args, kwargs), result)))
             return result

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from latprof.recording.adapters.arrays import Inputs, named_arrays
+from latprof.recording.adapters.arrays import Inputs, named_arrays, type_name
 from latprof.recording.adapters.facts import Facts
 from latprof.recording.adapters.kinds import is_a
 from latprof.recording.adapters.seeing import Call, Place, Seen
@@ -79,7 +79,7 @@ class Module:
         facts.flag("grad_enabled", sys.modules["torch"].is_grad_enabled())
         outputs = [array for _, array in named_arrays(call.result)]
         if outputs:
-            facts.word("output_dtype", _dtype(outputs[0]))
+            facts.word("output_dtype", type_name(outputs[0].dtype))
             facts.flag("grad_graph", any(_has_graph(each) for each in outputs))
         self.see_module(facts)
 
@@ -96,15 +96,11 @@ def _has_graph(output: Any) -> bool:
     return bool(getattr(output, "requires_grad", False))
 
 
-def _dtype(array: Any) -> str:
-    return str(array.dtype).removeprefix("torch.")
-
-
 def _weights(module: Any) -> tuple[str, str]:
     """Return (type, device) of most floating-point weights; empty where there are none."""
     sizes: dict[tuple[str, str], int] = {}
     for weight in module.parameters():
         if weight.is_floating_point():
-            kind = (_dtype(weight), str(weight.device))
+            kind = (type_name(weight.dtype), str(weight.device))
             sizes[kind] = sizes.get(kind, 0) + weight.numel()
     return max(sizes, key=lambda kind: sizes[kind], default=("", ""))
