@@ -63,7 +63,7 @@ def _tail(middle: SpeedUp, tail: SpeedUp, calls: int) -> str:
 
 def _needed(more: float | None, calls: int) -> str:
     if more is None:
-        return "it sits on the line between two answers, more rounds will not settle it"
+        return "this machine is too unsteady to settle it"
     return f"needs about {rounded((more - 1) * calls)} more calls"
 
 

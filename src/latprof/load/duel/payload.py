@@ -132,7 +132,9 @@ def _items(value: Any) -> Any:
 
 
 def _is_table(value: Sequence[Any]) -> bool:
-    """Whether numpy makes one array of numbers or texts of it."""
+    """Whether it is numbers or texts, perhaps in rows, that numpy makes one array of."""
+    if any(hasattr(each, "__array__") for each in value):
+        return False
     try:
         return np.asarray(value).dtype.kind in "biufU"
     except ValueError:  # rows of different lengths

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -63,7 +63,8 @@ class Seat:
             `calls`, and `median_ns` of the later half of them.
         """
         times_ns: list[int] = []
-        while len(times_ns) < WARM_RUNS or sum(times_ns) < WARM_NS:
+        until_ns = time.perf_counter_ns() + WARM_NS
+        while len(times_ns) < WARM_RUNS or time.perf_counter_ns() < until_ns:
             at = len(times_ns) % len(rows)
             times_ns.append(self._timed(at, rows[at]))
         later = sorted(times_ns[len(times_ns) // 2 :])
@@ -130,7 +131,8 @@ def _model_seat(model: Model) -> Seat:
         }
         for spec in model.inputs
     ]
-    return Seat(model, model.describe(), specs, model.close)
+    described = json.loads(json.dumps(model.describe(), default=str))
+    return Seat(model, described, specs, model.close)
 
 
 def _reference(arm: Mapping[str, Any]) -> Seat:
@@ -141,8 +143,7 @@ def _reference(arm: Mapping[str, Any]) -> Seat:
     target = resolve(service.target)
     if target.is_async:
         raise UsageError(f"{arm['reference']} is a coroutine function: a duel takes plain calls")
-    described = {"target": arm["reference"], "pid": os.getpid()}
-    return Seat(target.call, described, (), service.close)
+    return Seat(target.call, {"target": arm["reference"]}, (), service.close)
 
 
 def _leaves(output: Any) -> dict[str, Any]:

@@ -52,8 +52,7 @@ class _Worker:
 
     def _load(self, command: Mapping[str, Any]) -> dict[str, Any]:
         self._seat = seated(command["arm"], command["threads"])
-        described = json.loads(json.dumps(dict(self._seat.described), default=str))
-        return {"described": described, "inputs": list(self._seat.specs)}
+        return {"described": dict(self._seat.described), "inputs": list(self._seat.specs)}
 
     def _open(self, command: Mapping[str, Any]) -> dict[str, Any]:
         self._rows = payload.read(Path(command["folder"]))
