@@ -56,8 +56,9 @@ def profile(
 
     Args:
         target: A callable of one input, or an object with a method `predict`. Where it has
-            `stages` (names of its stage methods, or a mapping of stage to method name) and is not
-            instrumented yet, those are timed for this run.
+            `stages` (names of its stage methods, or a mapping of stage to method name), or is an
+            object whose stages `latprof.instrument` knows, and is not instrumented yet, those are
+            timed for this run.
         inputs: Sent in their order, over and over; made a list first, so an endless generator
             needs a scenario with `requests=`. Rows of a DataFrame are sent as dicts.
         scenario: When requests are sent and when to stop; by default one by one, each input once.

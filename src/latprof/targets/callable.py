@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from latprof.errors import UsageError
+from latprof.recording.adapters.constructions import Constructions
 from latprof.recording.instrument import instrument, is_instrumented, knows
 
 if TYPE_CHECKING:
@@ -39,15 +39,16 @@ class Target:
         return function
 
     def instrumented(self) -> AbstractContextManager[object]:
-        """Return a context in which the stages that the object names are timed.
+        """Return a context in which stages are timed: those that the object names, or is known by.
 
-        Where one of them is hooked already, the user has instrumented the object: nothing is done.
+        Where one of them is hooked already, the user has instrumented the object: it is left as it
+        is. What requests construct is counted in any case.
 
         Raises:
             InstrumentError: A stage names no method, or the object cannot be hooked.
         """
         if not knows(self.given) or is_instrumented(self.given):
-            return contextlib.nullcontext()
+            return Constructions()
         return instrument(self.given)
 
 

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from latprof.load.profile import profile
 from latprof.recording.adapters.constructions import Constructions
 from latprof.recording.instrument import instrument
 
-from .conftest import DEMO, one_request, picture, same
+from .conftest import DEMO, noted, one_request, picture, same
 
 
 class Service:
@@ -42,18 +43,9 @@ def test_modules_and_tokenizers_are_counted(tokenizers_library, transformers, wo
         fast(tokenizer_object=words)
         return torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.ReLU())
 
-    with Watched():
+    with Constructions():
         _, facts = one_request(build)
     assert facts == {"constructed_tokenizers": 3, "constructed_modules": 3}
-
-
-class Watched:
-    def __enter__(self):
-        self._constructions = Constructions()
-
-    def __exit__(self, *raised):
-        self._constructions.remove()
-        self._constructions.remove()  # again does nothing
 
 
 def test_classes_are_afterwards_as_they_were(tokenizers_library, transformers):
@@ -66,9 +58,10 @@ def test_classes_are_afterwards_as_they_were(tokenizers_library, transformers):
     )
     before = picture(*classes)
     first, second = Constructions(), Constructions()
-    with Watched():
+    with Constructions():
         pass
     first.remove()
+    first.remove()  # again does nothing
     _, facts = one_request(lambda: torch.nn.Linear(1, 1))
     assert facts == {"constructed_modules": 1}
     second.remove()
@@ -89,6 +82,19 @@ def test_a_constructor_that_fails_is_not_counted(tokenizers_library):
         with pytest.raises(Exception, match="EOF"):
             tokenizers_library.Tokenizer.from_str("{")
 
-    with Watched():
+    with Constructions():
         _, facts = one_request(build)
     assert facts == {}
+
+
+def test_profile_counts_them_for_any_target():
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    before = picture(torch.nn.Module)
+    run = profile(
+        lambda layers: [torch.nn.Identity() for _ in range(layers)],
+        [1, 3],
+        progress=False,
+        warmup=0,
+    )
+    same(before, picture(torch.nn.Module))
+    assert noted(run) == [{"constructed_modules": 1}, {"constructed_modules": 3}]

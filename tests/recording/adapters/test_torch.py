@@ -224,5 +224,7 @@ def test_on_a_device_the_stage_gets_its_time_there(accelerator):
     same(before, picture(module))
     (span,) = run.spans.itertuples()
     assert span.device_ns == pytest.approx(200_000_000, rel=0.05)
-    assert span.issue_ns <= span.end_ns - span.start_ns < 200_000_000, "it has waited for the device"
+    assert span.issue_ns <= span.end_ns - span.start_ns < 200_000_000, (
+        "it has waited for the device"
+    )
     assert facts["device"] == "simulated:0"

@@ -146,3 +146,48 @@ def test_an_image_processor_is_preprocessing(transformers):
         run, _ = one_request(lambda: processor(image, return_tensors="np"))
     assert run.spans.stage.tolist() == ["preprocess"]
     same(before, picture(processor))
+
+
+def test_a_pipeline_that_cuts_its_input_into_chunks(transformers, tokenizer):
+    config = transformers.BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        label2id={"entailment": 0, "contradiction": 1},
+        id2label={0: "entailment", 1: "contradiction"},
+    )
+    model = transformers.BertForSequenceClassification(config).eval()
+    pipeline = transformers.pipeline("zero-shot-classification", model=model, tokenizer=tokenizer)
+    with instrument(pipeline):
+        run, facts = one_request(
+            lambda: pipeline("a film", candidate_labels=["good", "bad"], hypothesis_template="{}")
+        )
+    counts = run.spans.stage.value_counts().to_dict()
+    assert (counts["tokenize"], counts["forward"], counts["postprocess"]) == (2, 2, 1)
+    assert counts["preprocess"] >= 2
+    assert (facts["texts"], facts["forwards"]) == (2, 2)
+
+
+def test_a_pipeline_of_images(transformers):
+    image = pytest.importorskip("PIL.Image", reason="the processor needs pillow")
+    config = transformers.ViTConfig(
+        image_size=8,
+        patch_size=4,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+    )
+    pipeline = transformers.pipeline(
+        "image-classification",
+        model=transformers.ViTForImageClassification(config).eval(),
+        image_processor=transformers.ViTImageProcessorPil(size={"height": 8, "width": 8}),
+    )
+    with instrument(pipeline) as hooks:
+        assert hooks.stages == ("preprocess", "forward", "postprocess")
+        run, facts = one_request(lambda: pipeline(image.new("RGB", (20, 10))))
+    assert run.spans.stage.tolist() == ["preprocess", "forward", "postprocess"]
+    assert facts["input_shape"] == "1x3x8x8"
+    assert "tokens" not in facts

@@ -1,7 +1,7 @@
 """Counts what is constructed inside requests: sessions, tokenizers, modules.
 
-Their classes are hooked while anything is instrumented by an adapter. Only libraries that are
-imported by then are looked at.
+Their classes are hooked while anything is instrumented by an adapter, and while `profile` runs.
+Only libraries that are imported by then are looked at.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from latprof.recording import session
 from latprof.recording.adapters.facts import note
@@ -38,7 +39,10 @@ _users = 0
 
 
 class Constructions:
-    """Watches constructors from its making until `remove`. Several share the same hooks."""
+    """Watches constructors from its making until `remove`, or the end of its block.
+
+    Several share the same hooks.
+    """
 
     def __init__(self) -> None:
         global _users  # noqa: PLW0603 - classes are the process's own
@@ -58,6 +62,17 @@ class Constructions:
             _users -= 1
             while _users == 0 and _hooks:
                 _hooks.pop().remove()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.remove()
 
 
 def _placed() -> list[Hook]:

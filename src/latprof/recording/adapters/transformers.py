@@ -1,6 +1,7 @@
 """transformers: pipelines, image processors, and models by what torch's adapter says of them.
 
-In a pipeline that loads data with worker processes (`num_workers=`), what they do is not seen.
+In a pipeline that loads data with worker processes (`num_workers=`), what they do is not seen; and
+where they are not forked, a hooked pipeline cannot be sent to them.
 """
 
 from __future__ import annotations
