@@ -221,7 +221,7 @@ def _heads(operators: Operators) -> tuple[Column, ...]:
 
 def _row(operators: Operators, row: Any, divisor: float, colours: dict[str, str]) -> Row:
     rooflines = operators.rooflines
-    bound, of_roof = (NOTHING, NOTHING) if rooflines is None else _roof(rooflines, row["name"])
+    bound, of_roof = (NOTHING, NOTHING) if rooflines is None else _roof(rooflines, row)
     said = {
         _TYPE: name_end(row["op_type"], TYPE),
         _DTYPE: one_line(row["dtype"] or NOTHING),
@@ -236,8 +236,9 @@ def _row(operators: Operators, row: Any, divisor: float, colours: dict[str, str]
     return Row((*cells, *(Words(said[column.name]) for column in _heads(operators))))
 
 
-def _roof(rooflines: pd.DataFrame, name: str) -> tuple[str, str]:
-    found = rooflines[rooflines["name"] == name]
+def _roof(rooflines: pd.DataFrame, row: Any) -> tuple[str, str]:
+    same_name = rooflines["name"] == row["name"]  # of torch, one for each set of shapes
+    found = rooflines[same_name & (rooflines["time_ns"] == row["time_ns"])]
     if not len(found) or pd.isna(found["bound"].iloc[0]):
         return NOTHING, NOTHING
     return str(found["bound"].iloc[0]), share_text(_known(found["efficiency"].iloc[0]))

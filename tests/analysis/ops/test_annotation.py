@@ -57,6 +57,14 @@ def test_times_are_written_and_the_model_stays(model, tmp_path):
     assert model.read_bytes() == before
 
 
+def test_an_operator_may_be_called_by_what_its_node_writes(model, tmp_path):
+    loaded = onnx.load(model)
+    loaded.graph.node[3].output[0] = "result"
+    onnx.save(loaded, model)
+    assert annotate_onnx(model, table(("fused", ("result",), 7)), tmp_path / "out.onnx") == 1
+    assert notes(tmp_path / "out.onnx")["other"]["latprof.time_ns"] == "7"
+
+
 def test_earlier_notes_are_replaced(model, tmp_path):
     earlier = table(("other", ("other",), 1), ("conv", ("conv",), 1))
     annotate_onnx(model, earlier, tmp_path / "first.onnx")

@@ -30,6 +30,14 @@ def test_what_nobody_names_joins_its_neighbour(named, completed):
     assert Fusions(GRAPH).completed(named) == completed
 
 
+def test_a_layer_may_be_called_by_what_it_writes():
+    fusions = Fusions(GRAPH, {"output": "meet", "sum": "another"})
+    assert fusions.completed([["output"], ["sum"]]) == [
+        ["meet", "left", "right"],
+        ["sum", "product"],
+    ]
+
+
 def test_a_ring_ends():
     ring = {"a": ["b"], "b": ["a"], "c": []}
     assert Fusions(ring).completed([["c"]]) == [["c"]]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import latprof as lp
-from latprof.analysis.ops import compare_ops, live, live_ops
+from latprof.analysis.ops import HazardCode, compare_ops, lint, live, live_ops
 from latprof.analysis.ops.table import COLUMNS
 from latprof.backends.model import Model, TensorSpec
 from latprof.backends.profiling import Profiling
@@ -115,6 +115,32 @@ def test_backends_are_compared_layer_by_layer(network):
     assert compared.attrs["matched_share"] == 1
     assert len(compared) < 3
     assert compared["a_ns"].sum() == tables[0]["time_ns"].sum()
+
+
+def test_a_hazard_of_a_real_model_is_found(tmp_path):
+    onnx = pytest.importorskip("onnx", reason="the model is made with onnx")
+    pytest.importorskip("onnxruntime", reason="needs onnxruntime")
+    helper, floats = onnx.helper, onnx.TensorProto.FLOAT
+    pair = ["QuantizeLinear", "DequantizeLinear"]
+    nodes = [
+        helper.make_node(kind, [reads, "scale", "zero"], [writes], name=kind.lower())
+        for kind, reads, writes in zip(pair, ("x", "q"), ("q", "d"), strict=True)
+    ]
+    nodes.append(helper.make_node("Softmax", ["d"], ["y"], name="softmax"))
+    constants = {"scale": np.float32(0.1), "zero": np.int8(0)}
+    graph = helper.make_graph(
+        nodes,
+        "graph",
+        [helper.make_tensor_value_info("x", floats, [64, 64])],
+        [helper.make_tensor_value_info("y", floats, [64, 64])],
+        [onnx.numpy_helper.from_array(np.array(value), name) for name, value in constants.items()],
+    )
+    opset = helper.make_opsetid("", 17)
+    onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=9), tmp_path / "q.onnx")
+    with lp.load_model(tmp_path / "q.onnx", "onnxruntime", optimization="disable") as model:
+        found = {hazard.code: hazard for hazard in lint(model.ops({"x": np.ones((64, 64), "f4")}))}
+    hazard = found[HazardCode.UNFUSED_QUANTISATION]
+    assert set(hazard.operators) == {"quantizelinear", "dequantizelinear"}
 
 
 class Scripted(Model):

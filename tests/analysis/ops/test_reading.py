@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latprof.analysis.ops import read_ops
+from latprof.analysis.ops import Ceilings, lint, read_ops, roofline
 from latprof.analysis.ops.table import COLUMNS
 from latprof.errors import LatprofError, RunFormatError, UsageError
 
@@ -48,6 +48,8 @@ def read_or_refuse(data: bytes, name: str = "file.json") -> None:
         if refused is None:
             assert tuple(table.columns) == COLUMNS
             assert table["time_ns"].dropna().ge(0).all()
+            lint(table)
+            roofline(table, Ceilings(1e12, 1e11))
         else:
             assert refused.startswith(f"{path}: ")
             assert "\n" not in refused
@@ -55,10 +57,17 @@ def read_or_refuse(data: bytes, name: str = "file.json") -> None:
 
 @pytest.fixture
 def documents(engine, session, trace, counters):
-    return [*engine.values(), session([100, 100]), trace, trace["traceEvents"], counters]
+    node = {"name": "conv1", "originalLayersNames": "conv1,relu1", "outputPrecisions": "f32"}
+    graph = [{**node, "outputLayouts": "ab", "inputs": [["x", 0]], "outputs": [[1, 2]]}]
+    explained = {**counters, "execution_graph": graph}
+    events = session([100, 100]), trace, trace["traceEvents"]
+    return [*engine.values(), *events, counters, explained]
 
 
-@pytest.mark.parametrize("kind", range(7))
+KINDS = range(8)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_torn_file_is_refused_or_read_never_a_traceback(kind, documents):
     data = json.dumps(documents[kind]).encode()
 
@@ -70,7 +79,21 @@ def test_a_torn_file_is_refused_or_read_never_a_traceback(kind, documents):
     torn()
 
 
-@pytest.mark.parametrize("kind", range(7))
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_with_pieces_swapped_is_refused_or_read_never_a_traceback(kind, documents):
+    data = json.dumps(documents[kind]).encode()
+    places = st.lists(st.integers(0, len(data)), min_size=4, max_size=4).map(sorted)
+
+    @settings(max_examples=30, deadline=None)
+    @given(places)
+    def swapped(ends):
+        a, b, c, d = ends
+        read_or_refuse(data[:a] + data[c:d] + data[b:c] + data[a:b] + data[d:])
+
+    swapped()
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_an_odd_value_anywhere_is_refused_or_read_never_a_traceback(kind, documents):
     @settings(max_examples=30, deadline=None)
     @given(st.data())

@@ -79,7 +79,9 @@ def _notes(table: pd.DataFrame) -> dict[str, dict[str, str]]:
 
 
 def _note(node: Any, notes: dict[str, dict[str, str]]) -> bool:
-    found = notes.get(node.name)
+    # A fused layer is often called by what it writes.
+    names = (name for name in (node.name, *node.output) if name in notes)
+    found = notes.get(next(names, ""))
     for place in reversed(range(len(node.metadata_props))):
         if node.metadata_props[place].key.startswith(_PREFIX):
             del node.metadata_props[place]

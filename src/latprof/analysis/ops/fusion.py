@@ -17,13 +17,16 @@ class Fusions:
 
     Args:
         producers: Node to the nodes whose outputs it reads, in the order of its inputs.
+        writers: Tensor to the node that writes it: runtimes call a fused layer by what it writes.
 
     >>> Fusions({"product": [], "sum": ["product"]}).completed([["sum"]])
     [['sum', 'product']]
     """
 
-    def __init__(self, producers: Mapping[str, Sequence[str]]) -> None:
-        self._producers = producers
+    def __init__(
+        self, producers: Mapping[str, Sequence[str]], writers: Mapping[str, str] | None = None
+    ) -> None:
+        self._producers, self._writers = producers, writers or {}
         self._consumers: dict[str, list[str]] = {node: [] for node in producers}
         for node, sources in producers.items():
             for source in sources:
@@ -38,8 +41,9 @@ class Fusions:
             MissingDependencyError: onnx is not installed.
         """
         nodes = [node for node in load_onnx(path, "Matching fusions").graph.node if node.name]
-        writer = {tensor: node.name for node in nodes for tensor in node.output}
-        return cls({n.name: [writer[t] for t in n.input if t in writer] for n in nodes})
+        writers = {tensor: node.name for node in nodes for tensor in node.output}
+        producers = {n.name: [writers[t] for t in n.input if t in writers] for n in nodes}
+        return cls(producers, writers)
 
     def completed(self, operators: Iterable[Sequence[str]]) -> list[list[str]]:
         """Return the nodes of each operator with those that belong to it unnamed.
@@ -47,7 +51,7 @@ class Fusions:
         A node that no operator names is taken to be part of its consumer, if it has only one, else
         of its first producer; through others that nobody names.
         """
-        result = [list(nodes) for nodes in operators]
+        result = [[self._node(name) for name in nodes] for nodes in operators]
         owner = {node: operator for operator in result for node in operator}
         unnamed = [node for node in self._producers if node not in owner]
         found = [(node, self._named(node, owner)) for node in unnamed]
@@ -55,6 +59,9 @@ class Fusions:
             if named is not None:
                 owner[named].append(node)
         return result
+
+    def _node(self, name: str) -> str:
+        return name if name in self._producers else self._writers.get(name, name)
 
     def _named(self, node: str, owner: Mapping[str, object]) -> str | None:
         """Return the next node that an operator names: down the graph first, then up."""
