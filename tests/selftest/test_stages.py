@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
 from latprof.selftest import stages
@@ -49,3 +51,25 @@ def test_without_pinned_memory_it_warns(bench, monkeypatch):
     outcome = stages.tiles(bench)
     assert list(outcome.warnings) == ["no pinned memory on this device: no pinned memory"]
     assert "pinned_ns" not in outcome.measured
+
+
+def test_recorded_stages_have_times_on_the_device(bench):
+    assert stages._recorded(bench) == []
+
+
+@pytest.mark.parametrize(
+    ("device_ns", "problem"),
+    [
+        ([5, None], ["1 of 2 recorded stages have no time on the device"]),
+        ([5, 6], ["1 of 2 requests are shorter than their stages on the device"]),
+        ([5, 5], []),
+    ],
+)
+def test_stages_without_times_or_with_too_long_ones_are_found(
+    bench, monkeypatch, device_ns, problem
+):
+    spans = pd.DataFrame({"request_id": [0, 0], "device_ns": pd.Series(device_ns, dtype="Int64")})
+    requests = pd.DataFrame({"started_ns": [0], "finished_ns": [10]})
+    run = SimpleNamespace(spans=spans, requests=requests)
+    monkeypatch.setattr(stages, "profile", lambda *_, **__: run)
+    assert stages._recorded(bench) == problem
