@@ -195,6 +195,14 @@ def test_a_model_that_onnx_cannot_follow_is_refused(graph):
         summarize(path)
 
 
+def test_a_constant_of_no_known_type_is_no_value(graph):
+    path = graph([("Add", ["x", "c"], ["y"], {})], {"x": (FLOAT, [4])}, constants={"c": ones(4)})
+    model = onnx.load(path)
+    model.graph.initializer[0].data_type = 999
+    path.write_bytes(model.SerializeToString())
+    counted_or_refused(path)
+
+
 def test_names_that_are_no_text_are_refused(graph):
     path = graph([("Relu", ["x"], ["y"], {})], {"x": (FLOAT, [4])})
     path.write_bytes(path.read_bytes().replace(b"y_node", b"\xff_node"))

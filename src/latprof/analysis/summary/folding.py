@@ -79,7 +79,7 @@ def _small(onnx: Any, graph: Any) -> Iterator[tuple[str, NDArray[Any]]]:
         if math.prod(tensor.dims) <= _MOST_ELEMENTS and tensor.data_location != tensor.EXTERNAL:
             try:
                 yield name, onnx.numpy_helper.to_array(tensor)
-            except (ValueError, TypeError):
+            except (ValueError, TypeError, KeyError):  # no such type of element
                 continue
 
 
