@@ -23,6 +23,7 @@ FOLDERS = [
     each for each in os.environ.get("LATPROF_TENSORRT_BINDINGS", "").split(os.pathsep) if each
 ]
 LIBRARIES = ("nvinfer", "nvinfer_plugin", "nvonnxparser")
+DUMMIES = [f"lib{library}.so.{major}" for library in LIBRARIES for major in (10, 11)]
 IMPLEMENTED = ("ILogger", "IProfiler", "IOutputAllocator")  # by us: TensorRT calls them
 SHOW = """
 import json, sys, tensorrt_bindings as trt
@@ -62,25 +63,59 @@ print(json.dumps({
 """
 
 
+OURS = """
+import json, sys, tensorrt_bindings as trt
+from pathlib import Path
+from latprof.backends.gpu import layers, outputs
+from latprof.backends.gpu.engine import Recipe, runtime_engine
+from latprof.backends.gpu.journal import journal
+from latprof.errors import BackendUnavailable
+said = []
+for start in (lambda: Recipe(Path("m.onnx")).build(trt, b""), lambda: runtime_engine(trt, b"")):
+    try: start()
+    except BackendUnavailable as error: said.append(str(error))
+journal(trt).log(trt.ILogger.Severity.WARNING, "a warning")
+journal(trt).log(trt.ILogger.Severity.VERBOSE, "chatter")
+times = layers._kind(trt)()
+times.report_layer_time("layer", 0.5)
+class Block:
+    def numel(self): return 64
+    def data_ptr(self): return 4096
+memory = outputs.output_memory(trt, lambda size: Block())
+address = memory.reallocate_output("y", 0, 8, 256)
+memory.notify_shape("y", trt.Dims((2, 3)))
+print(json.dumps({
+    "said": said, "told": journal(trt).told(), "rows": times.rows,
+    "address": address, "shape": memory._shape,
+}))
+"""
+UNLOADED = """
+from latprof.backends.runtime import Runtime
+print(Runtime("tensorrt", "tensorrt_bindings", "tensorrt", lambda _: {}).status())
+"""
+
+
 @functools.cache
 def contract(folder):
     """Return what the bindings in a folder declare, and what they say without a GPU."""
+    return json.loads(ran(folder, SHOW))
+
+
+def ran(folder, code, *, with_libraries=True):
+    """Return what code prints where the bindings in a folder can be imported."""
     with tempfile.TemporaryDirectory() as libraries:
         source = Path(__file__).with_name("dummy_nvinfer.c")
-        for major in (10, 11):
-            for library in LIBRARIES:
-                file = f"lib{library}.so.{major}"
-                flags = ["-shared", "-fPIC", f"-Wl,-soname,{file}", "-o", f"{libraries}/{file}"]
-                subprocess.run([shutil.which("gcc"), str(source), *flags], check=True)
+        for file in DUMMIES if with_libraries else ():
+            flags = ["-shared", "-fPIC", f"-Wl,-soname,{file}", "-o", f"{libraries}/{file}"]
+            subprocess.run([shutil.which("gcc"), str(source), *flags], check=True)
         environment = {**os.environ, "LD_LIBRARY_PATH": libraries, "PYTHONPATH": folder}
-        shown = subprocess.run(
-            [sys.executable, "-c", SHOW],
+        return subprocess.run(
+            [sys.executable, "-c", code],
             env=environment,
             stdout=subprocess.PIPE,
             text=True,
             check=True,
-        )
-    return json.loads(shown.stdout)
+        ).stdout
 
 
 def held(module, major):

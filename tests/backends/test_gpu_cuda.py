@@ -28,7 +28,8 @@ class Torch:
         )
 
     @contextlib.contextmanager
-    def graph(self, graph, stream):
+    def graph(self, graph, stream, capture_error_mode):
+        assert capture_error_mode == "thread_local"
         self.log.append(("begin", stream))
         try:
             yield

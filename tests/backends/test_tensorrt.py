@@ -207,6 +207,17 @@ def test_calls_replay_a_graph(dense, x, major):
     assert model.describe()["cuda_graph"] == {"asked": True, "on": True, "reason": "on"}
 
 
+def test_a_graph_is_captured_after_a_run_of_the_same_shapes_is_over(dense, x):
+    log = []
+    stream = Stream(lambda: log.append(f"capture after {stream.waits} waits"))
+    model, trt = engine_model(dense, stream=stream, cuda_graph=True, profiles=(BATCHES,))
+    trt.on_enqueue = lambda: log.append("enqueue")
+    execution = model.h2d({"x": x})
+    assert log == ["enqueue", "capture after 1 waits", "enqueue"]
+    model.d2h(model.forward(execution))
+    assert (stream.captures, stream.replays, len(log)) == (1, 1, 4)
+
+
 def test_a_capture_that_fails_leaves_calls_and_a_reason(dense, x):
     trt, stream = None, Stream(lambda: trt.faults.add("enqueue"))
     model, trt = engine_model(dense, stream=stream, cuda_graph=True, profiles=(BATCHES,))

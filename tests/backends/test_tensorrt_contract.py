@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import shutil
 from enum import EnumMeta
 from pathlib import Path
@@ -14,7 +15,16 @@ import latprof
 
 pytest.importorskip("onnxruntime")
 from . import tensorrt_double
-from .tensorrt_contract import FOLDERS, IMPLEMENTED, contract, parameters, takes
+from .tensorrt_contract import (
+    FOLDERS,
+    IMPLEMENTED,
+    OURS,
+    UNLOADED,
+    contract,
+    parameters,
+    ran,
+    takes,
+)
 
 GPU = Path(latprof.__file__).parent / "backends" / "gpu"
 BACKEND = GPU.parent / "tensorrt.py"
@@ -122,6 +132,25 @@ def test_without_a_gpu_the_bindings_say_what_we_translate(bindings):
     nothing = "pybind11::init(): factory function returned nullptr"
     assert bindings["started"] == {"Builder": nothing, "Runtime": nothing}
     assert bindings["warning"] == 2
+
+
+@needs_bindings
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_our_code_runs_on_the_real_bindings_up_to_the_driver(folder):
+    shown = json.loads(ran(folder, OURS))
+    assert len(shown["said"]) == 2
+    assert all("cannot start: there is no usable GPU or driver" in each for each in shown["said"])
+    assert shown["told"] == ["a warning"]
+    assert shown["rows"] == [["layer", 0.5]]
+    assert (shown["address"], shown["shape"]) == (4096, [2, 3])
+
+
+@needs_bindings
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_bindings_without_their_libraries_are_installed_and_unusable(folder):
+    said = ran(folder, UNLOADED, with_libraries=False)
+    assert "installed, unusable" in said
+    assert "cannot be imported: libnv" in said
 
 
 @needs_bindings

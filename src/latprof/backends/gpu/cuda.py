@@ -61,8 +61,10 @@ class CudaStream:
             What replays the graph on the stream that is current.
         """
         graph = self._torch.cuda.CUDAGraph()
-        # Left to itself, torch would capture on a stream of its own.
-        with self._torch.cuda.graph(graph, stream=self._stream):
+        # Left to itself, torch would capture on a stream of its own, and what other threads ask of
+        # CUDA meanwhile would break the capture.
+        mode = "thread_local"
+        with self._torch.cuda.graph(graph, stream=self._stream, capture_error_mode=mode):
             work()
         replay: Callable[[], None] = graph.replay
         return replay
