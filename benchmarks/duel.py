@@ -51,10 +51,17 @@ def measure(quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - what `report` ca
     slow = [held("Slowed", seed) for seed in range(count)]
     took_s = (time.monotonic() - began) / (2 * count)
     false = sum(bool(DIFFERENT & set(decisions(duel))) or not agrees(duel) for duel in same)
+    at = [sum(decisions(duel)[place] in DIFFERENT for duel in same) for place in range(2)]
     found = sum(decisions(duel)[0] is Decision.SLOWER for duel in slow)
     wrong = sum(decisions(duel)[0] is Decision.FASTER for duel in slow)
     undecided = sum(decisions(duel)[0] is Decision.OPEN for duel in same)
-    yield Figure(f"false verdicts in {count} duels of a model against itself", false, "", at_most=1)
+    yield Figure(
+        f"false verdicts in {count} duels of a model against itself",
+        false,
+        "",
+        at_most=1,
+        note=f"{at[0]} at p50, {at[1]} at p95",
+    )
     yield Figure("of them undecided at p50", undecided, "")
     share = 100 * found / count
     yield Figure(f"5 % found, of {count} duels", share, "%", at_least=90, note=f"{wrong} reversed")

@@ -109,6 +109,8 @@ def test_a_small_difference_that_is_sure_is_none_that_counts(written):
         ({"quick": {"precision": "bf16"}}, "bf16"),
         ({"quick": {"precision": "float16, float32"}}, "f16"),
         ({"quick": {"precision": "as in the model, strongly typed", "tf32": True}}, "tf32"),
+        ({"quick": {"precision": "f32", "provider_options": {"use_tf32": "1"}}}, "tf32"),
+        ({"quick": {"precision": "f32", "float32_matmul_precision": "high"}}, "tf32"),
     ],
 )
 def test_the_lowest_precision_on_any_path_makes_the_tolerance(written, described, precision):

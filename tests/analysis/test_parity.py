@@ -126,6 +126,14 @@ def test_many_classes_are_compared_by_their_top_five():
     assert parity(base, other, "f32").task.cosine == pytest.approx(-1)
 
 
+def test_embeddings_are_compared_by_their_direction_alone():
+    rows = np.random.default_rng(8).standard_normal((4, 384)).astype(np.float32)
+    base = [{"y": rows / np.linalg.norm(rows, axis=1, keepdims=True)}]
+    task = parity(base, base, "f32").task
+    assert (task.choices, task.cosine) == (0, pytest.approx(1))
+    assert str(task) == "cosine at least 1.000000"
+
+
 def test_quantised_models_are_judged_by_the_task():
     rng = np.random.default_rng(6)
     base = [{"y": 10 * rng.standard_normal((50, 10)).astype(np.float32)}]

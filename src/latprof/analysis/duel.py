@@ -127,7 +127,15 @@ def _named(arm: ArmRecord) -> list[str]:
     words = re.findall(r"[a-z0-9]+", str(arm.described.get("precision", "")).lower())
     renamed = {"float16": "f16", "bfloat16": "bf16", "float32": "f32"}
     found = [renamed.get(word, word) for word in words]
-    return [*found, "tf32"] if arm.described.get("tf32") is True else found
+    return [*found, "tf32"] if _allows_tf32(arm.described) else found
+
+
+def _allows_tf32(described: dict[str, Any]) -> bool:
+    """Whether float32 products may be rounded to TF32, as each backend spells it."""
+    options = described.get("provider_options")
+    asked = options.get("use_tf32") if isinstance(options, dict) else None
+    matmul = described.get("float32_matmul_precision")
+    return described.get("tf32") is True or asked in ("1", 1) or matmul in ("high", "medium")
 
 
 def table(duel: Duel) -> pd.DataFrame:

@@ -45,6 +45,7 @@ ROUND_OFF = {
 QUANTISED_COSINE = 0.99  # integers have no roundings to count: only the task can be judged
 QUANTISED_CHOICES = 0.99
 FEWEST_CLASSES = 2
+UNIT = 1e-2  # bfloat16 included
 TOP = 5
 FEWEST_FOR_TOP = 20  # of fewer classes, five are no choice
 
@@ -108,7 +109,8 @@ class Task:
     """Agreement on what the outputs are used for.
 
     Attributes:
-        choices: Rows whose largest element could be compared; 0 where outputs are no rows.
+        choices: Rows whose largest element was compared; 0 where outputs are no rows, or rows of
+            length one: embeddings, of which nobody asks the largest element.
         same: Of these, how many name the same element. Ties within the tolerance count.
         top: Mean share of the five largest that both name; None for few classes.
         cosine: The smallest cosine between the rows; None where there are no rows.
@@ -120,14 +122,12 @@ class Task:
     cosine: float | None = None
 
     def __str__(self) -> str:
-        if not self.choices:
-            return "no rows to choose from"
-        parts = [f"argmax agrees in {self.same} of {self.choices}"]
+        parts = [f"argmax agrees in {self.same} of {self.choices}"] if self.choices else []
         if self.top is not None:
             parts.append(f"top-{TOP} share {100 * self.top:.0f} %")
         if self.cosine is not None:
             parts.append(f"cosine at least {self.cosine:.6f}")
-        return ", ".join(parts)
+        return ", ".join(parts) or "there are no rows to judge a task by"
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +295,8 @@ def _task(left: npt.NDArray[Any], right: npt.NDArray[Any], judge: _Judge) -> Tas
         return Task()
     mine = left.reshape(-1, left.shape[-1]).astype(np.float64)
     theirs = right.reshape(mine.shape).astype(np.float64)
+    if np.allclose(np.linalg.norm(mine, axis=1), 1, atol=UNIT):
+        return Task(cosine=_cosine(mine, theirs))
     chosen, other = mine.argmax(axis=1), theirs.argmax(axis=1)
     each = np.arange(len(mine))
     gap = mine[each, chosen] - mine[each, other]  # how much the base prefers its own choice
@@ -318,12 +320,11 @@ def _cosine(mine: Rows, theirs: Rows) -> float:
 
 
 def _summed(tasks: Sequence[Task]) -> Task:
-    rows = [task for task in tasks if task.choices]
-    tops = [(task.top, task.choices) for task in rows if task.top is not None]
+    tops = [(task.top, task.choices) for task in tasks if task.top is not None]
     counted = sum(count for _, count in tops)
     return Task(
-        sum(task.choices for task in rows),
-        sum(task.same for task in rows),
+        sum(task.choices for task in tasks),
+        sum(task.same for task in tasks),
         sum(top * count for top, count in tops) / counted if counted else None,
-        min((task.cosine for task in rows if task.cosine is not None), default=None),
+        min((task.cosine for task in tasks if task.cosine is not None), default=None),
     )

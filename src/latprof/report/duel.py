@@ -109,7 +109,9 @@ def _verdict(duel: Duel, judgement: Judgement) -> Notice:
     ]
     failed = [arm for arm in duel.manifest.arms if arm.reason]
     items += [(one_line(f"{arm.name} failed: {arm.reason}", 400), "") for arm in failed]
-    title = f"{judgement.outcome.upper()}: {_headline(judgement)}"
+    wrong = judgement.outcome is Outcome.DISAGREE
+    headline = "the arms do not compute the same" if wrong else _headline(judgement)
+    title = f"{judgement.outcome.upper()}: {headline}"
     return Notice(_SEVERITY[judgement.outcome], title, tuple(items))
 
 
@@ -142,7 +144,7 @@ def _outputs(judgement: Judgement) -> Notice:
 
 def _parity_text(arm: str, found: Parity) -> str:
     parts = [f"{arm}, {counted_text(found.inputs, 'input')}: {found.reason}"]
-    if found.task.choices:
+    if found.task.cosine is not None:
         parts.append(str(found.task))
     if found.worst is not None:
         parts.append(f"farthest off is {found.worst}")

@@ -168,6 +168,12 @@ def test_a_kept_duel_is_read_again(held, tmp_path):
     assert again.table().equals(duel.table())
 
 
+def test_a_duel_that_fails_leaves_no_folder(held, tmp_path):
+    with pytest.raises(UsageError):
+        held(PLAIN, [object()], out=tmp_path / "kept")
+    assert not (tmp_path / "kept").exists()
+
+
 def test_a_duel_that_is_not_kept_goes_with_its_result(held):
     duel = held({"a": len, "b": len}, [[1]])
     path = duel.path

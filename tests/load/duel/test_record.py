@@ -68,6 +68,13 @@ def test_times_that_cannot_be_are_refused(folder):
         open_duel(folder)
 
 
+def test_calls_out_of_order_are_refused(folder):
+    table = pq.read_table(folder / "calls.parquet")
+    pq.write_table(table.take(list(range(len(table)))[::-1]), folder / "calls.parquet")
+    with pytest.raises(RunFormatError, match="out of order"):
+        open_duel(folder)
+
+
 def test_other_columns_are_refused(folder):
     table = pq.read_table(folder / "calls.parquet")
     pq.write_table(table.drop_columns(["turn"]), folder / "calls.parquet")

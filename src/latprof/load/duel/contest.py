@@ -33,7 +33,7 @@ ROUNDS = 20  # in each start, so 60 pairs: 5 % are found in 99 of 100 duels with
 ROUND_NS = (
     25_000_000  # of the slowest arm: longer than a slice of the scheduler, shorter than a mood
 )
-FEWEST_CALLS, MOST_CALLS = 3, 100
+FEWEST_CALLS, MOST_CALLS = 5, 100
 MOST_INPUTS = 10_000
 
 
@@ -70,7 +70,7 @@ def duel(
             libraries of a `MODULE:ATTR` by OMP_NUM_THREADS and its like.
         starts: Process starts of each arm; at least three where a release hangs on the answer.
         rounds: Rounds of each arm in each start.
-        calls: Calls in a round; None for as many as the slowest arm makes in 25 ms, from 3 to 100.
+        calls: Calls in a round; None for as many as the slowest arm makes in 25 ms, from 5 to 100.
         timeout: Seconds that any step after loading may take.
         load_timeout: Seconds that loading may take; engines are built then.
         seed: Of the order of turns.
@@ -119,14 +119,10 @@ class _Plan:
 
 @contextlib.contextmanager
 def _folder(out: Path | str | None) -> Iterator[Path]:
-    """Yield the folder of the duel; a temporary one goes again where the block fails."""
-    if out is not None:
-        folder = as_folder(out)
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise UsageError(f"{folder} is there already: choose another place for the duel")
-        yield folder
-        return
-    folder = Path(tempfile.mkdtemp(prefix="latprof-duel-"))
+    """Yield the folder of the duel, which goes again where the block fails."""
+    folder = Path(tempfile.mkdtemp(prefix="latprof-duel-")) if out is None else as_folder(out)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} is there already: choose another place for the duel")
     try:
         yield folder
     except BaseException:

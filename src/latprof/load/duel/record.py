@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -159,9 +161,15 @@ def _calls(path: Path, manifest: Manifest) -> pa.Table:
 
 
 def _check_counts(path: Path, manifest: Manifest, table: pa.Table) -> None:
-    finished = sum(not arm.reason for arm in manifest.arms)
-    expected = finished * manifest.starts * manifest.rounds * manifest.calls
+    finished = [at for at, arm in enumerate(manifest.arms) if not arm.reason]
+    shape = (len(finished), manifest.starts, manifest.rounds, manifest.calls)
+    expected = math.prod(shape)
     if table.num_rows != expected:
         raise RunFormatError(path, f"has {table.num_rows} calls where duel.json has {expected}")
-    if expected and min(table["latency_ns"].to_pylist()) < 1:
+    arm, start, number, _ = np.indices(shape, sparse=True)
+    grid = {"arm": np.array(finished, np.int64)[arm], "start": start, "round": number}
+    for name, values in grid.items():
+        if not np.array_equal(np.broadcast_to(values, shape).ravel(), table[name].to_numpy()):
+            raise RunFormatError(path, f"has calls out of order: see its column {name}")
+    if expected and table["latency_ns"].to_numpy().min() < 1:
         raise RunFormatError(path, "has a call that took no time")
