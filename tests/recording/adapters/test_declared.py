@@ -78,3 +78,29 @@ def test_a_loaded_model_is_looked_at_where_it_computes():
     assert run.spans.stage.tolist() == ["forward"] * 2
     facts = noted(run)[0]
     assert (facts["forwards"], facts["input_shape"], facts["output_dtype"]) == (1, "2x6", "float32")
+
+
+def test_a_model_on_a_device_is_looked_at_where_it_meets_the_host(accelerator):
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+
+    class Masked(torch.nn.Module):
+        def forward(self, input_ids, attention_mask):
+            return input_ids + attention_mask
+
+    mask = np.array([[1, 1, 0, 0]])
+    with load_model(Masked(), backend="torch", device="simulated") as model:
+        assert model.stages == ("h2d", "forward", "d2h")
+        feed = {"input_ids": mask, "attention_mask": mask}
+        run = profile(model, [feed], progress=False, warmup=0, signals=False)
+    assert run.spans.stage.tolist() == ["h2d", "forward", "d2h"]
+    (facts,) = noted(run)
+    assert facts == {
+        "forwards": 1,
+        "batch_size": 1,
+        "input_shape": "1x4",
+        "first_seen_shape": True,
+        "tokens": 2,
+        "positions": 4,
+        "padding_share": 0.5,
+        "output_dtype": "int64",
+    }

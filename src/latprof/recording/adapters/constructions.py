@@ -33,7 +33,7 @@ _WATCHED = (
     ),
     ("torch.nn.modules.module", "Module", "__init__", "constructed_modules"),
 )
-_lock = threading.Lock()
+_lock = threading.RLock()  # reentrant: a finalizer may remove hooks in the midst of this
 _hooks: list[Hook] = []
 _users = 0
 

@@ -43,25 +43,31 @@ def stage_methods(stages: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def places(obj: object) -> list[Place]:
     """Return where hooks go: none for an object that names no stages."""
-    is_model = is_a(obj, "latprof.backends.model", "Model")
+    named = list(stage_methods(declared_stages(obj)))
+    if is_a(obj, "latprof.backends.model", "Model"):
+        return _model_places(obj, named)
+    return [Place(obj, method, stage(name)) for name, method in named]
+
+
+def _model_places(model: object, named: list[tuple[str, Any]]) -> list[Place]:
+    """Look at both ends of a call: there a model on a device meets the host's arrays."""
+    last = len(named) - 1
     return [
-        Place(obj, method, _model_stage(name) if is_model else stage(name))
-        for name, method in stage_methods(declared_stages(obj))
+        Place(model, method, Seen(name, _End(first=k == 0, last=k == last).see))
+        for k, (name, method) in enumerate(named)
     ]
 
 
-def _model_stage(name: str) -> Any:
-    return Seen(name, _Forward().see) if name == "forward" else stage(name)
+class _End:
+    """Looks at a stage of a loaded model: at what the first is given and what the last returns."""
 
-
-class _Forward:
-    """Looks at the computing stage of a loaded model."""
-
-    def __init__(self) -> None:
-        self._inputs = Inputs()
+    def __init__(self, *, first: bool, last: bool) -> None:
+        self._inputs = Inputs() if first else None
+        self._is_last = last
 
     def see(self, facts: Facts, call: Call) -> None:
-        self._inputs.see(facts, call.given)
-        outputs = named_arrays(call.result)
+        if self._inputs is not None:
+            self._inputs.see(facts, call.given)
+        outputs = named_arrays(call.result) if self._is_last else []
         if outputs:
             facts.word("output_dtype", type_name(outputs[0][1].dtype))
