@@ -51,7 +51,7 @@ def ops(
     ] = None,
     top: Annotated[int, typer.Option(min=1, metavar="N", help="Operators to name.")] = 10,
     roofline: Annotated[
-        bool, typer.Option("--roofline", help="Against what this machine's CPU can do, measured.")
+        bool, typer.Option("--roofline", help="Against what all cores here can do, measured.")
     ] = False,
     ceilings: Annotated[
         str | None,

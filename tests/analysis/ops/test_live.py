@@ -82,6 +82,17 @@ def test_a_session_is_profiled_in_a_session_of_its_own(network):
     assert set(table["provider"]) == {"CPUExecutionProvider"}
 
 
+def test_a_session_with_bound_memory_is_profiled_with_its_stages(network):
+    """The lines for a device, with the CPU's memory as the device."""
+    runtime = pytest.importorskip("onnxruntime", reason="needs onnxruntime")
+    from latprof.backends.onnxruntime import DeviceSessionModel
+
+    with lp.load_model(network, "onnxruntime", threads=1) as model:
+        table = DeviceSessionModel(runtime, model._plan, memory="cpu").ops(X)
+    holds(table)
+    assert "product" in {name for row in table["origins"] for name in row}
+
+
 def test_openvino_tells_shapes_and_the_nodes_it_fused(network):
     pytest.importorskip("openvino", reason="needs openvino")
     with lp.load_model(network, "openvino", threads=1) as model:
