@@ -149,6 +149,12 @@ def test_layers_without_times_are_listed():
     assert "2 more operators" in screen
 
 
+def test_operators_of_one_name_are_told_apart_by_their_shapes():
+    screen = text(document(known(operator("aten::mm", "aten::mm", 1.0))))
+    assert "512x512, 512x512 → 512x…" in screen
+    assert max(map(len, screen.splitlines())) <= 80
+
+
 HOSTILE = "<script>\x1b[2J|**x**\nnext"
 
 

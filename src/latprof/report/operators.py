@@ -44,10 +44,12 @@ from latprof.units import (
 
 __all__ = ["Operators", "document", "name_end"]
 
-_TYPE, _DTYPE, _BOUND, _ROOF = "type", "computes in", "bound", "of roof"
+_TYPE, _SHAPES, _DTYPE = "type", "shapes", "computes in"
+_BOUND, _ROOF = "bound", "of roof"
 
 NAME, SHORT_NAME = 26, 16  # characters of a name that a terminal of 80 columns has room for
 TYPE = 18  # characters of the type of an operator
+SHAPES = 24  # characters of its shapes, where they tell it from others of its name
 TYPES = 5  # kinds of operators named before the rest is summed up
 
 
@@ -212,6 +214,8 @@ def _heads(operators: Operators) -> tuple[Column, ...]:
     table, heads = operators.table, []
     if (table["name"] != table["op_type"]).any():
         heads.append(Column(_TYPE, right=False))
+    elif operators.rooflines is None:  # of torch: one operator for each set of shapes
+        heads.append(Column(_SHAPES, right=False))
     if table["dtype"].nunique() > 1 and operators.rooflines is None:
         heads.append(Column(_DTYPE, right=False))
     if operators.rooflines is not None:
@@ -224,6 +228,7 @@ def _row(operators: Operators, row: Any, divisor: float, colours: dict[str, str]
     bound, of_roof = (NOTHING, NOTHING) if rooflines is None else _roof(rooflines, row)
     said = {
         _TYPE: name_end(row["op_type"], TYPE),
+        _SHAPES: one_line(row["shapes"] or NOTHING, SHAPES),
         _DTYPE: one_line(row["dtype"] or NOTHING),
         _BOUND: bound,
         _ROOF: of_roof,

@@ -192,6 +192,18 @@ def test_tensorrt_bytes_are_those_of_tensors_and_weights(write, engine):
     assert table["bytes"].tolist()[3] == 0
 
 
+def test_torch_products_have_outputs_and_bytes(write, trace):
+    found = read_ops(write("t.json", trace)).set_index("name")
+    product = found.loc["aten::addmm"]
+    assert product["outputs"] == ()  # its second matrix has no shape in this trace
+    arguments = trace["traceEvents"][3]["args"]
+    arguments["Input Dims"], arguments["Input type"] = [[2], [4, 8], [8, 2]], ["float"] * 3
+    table = read_ops(write("t.json", trace))
+    made = [ends for ends in table["outputs"] if ends]
+    assert made == [(Tensor("float32", (4, 2)),)]
+    assert table["bytes"].dropna().tolist() == [4 * (2 + 32 + 16 + 8)]
+
+
 def test_tensorrt_files_with_other_names_meet_when_alone(write, engine):
     path = write("layers_times.json", engine["profile"])
     write("engine.json", engine["graph"])

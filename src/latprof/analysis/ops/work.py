@@ -130,7 +130,7 @@ _PRODUCTS: dict[str, Callable[[Tensors, Tensors, Tensors], int | None]] = {
         ),
         _product,
     ),
-    **dict.fromkeys(("aten::mm", "aten::addmm", "aten::bmm"), _torch_product),
+    **dict.fromkeys(("aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm"), _torch_product),
     **dict.fromkeys(("Attention", "MultiHeadAttention"), _attention),
     **dict.fromkeys(("LSTM", "GRU", "RNN"), _recurrent),
 }

@@ -8,7 +8,7 @@ output_json.cpp, and traces written by torch 2.13.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -31,6 +31,8 @@ Mask = npt.NDArray[np.bool_]
 _HOST = frozenset({"cpu_op", "operator"})
 _DEVICE = frozenset({"kernel", "gpu_memcpy", "gpu_memset", "memcpy", "memset"})
 _STEP = "ProfilerStep#"
+_PRODUCTS = frozenset({"aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm"})
+_MATRIX_RANK = 2
 _NO_LAUNCH = -1
 _LARGEST_ID = 1 << 40  # above it no trace counts; the number of the trace stands there
 _Id = int | str | None
@@ -201,13 +203,14 @@ def _on_host(path: Path, host: _Events, runs: Runs) -> Iterator[Operator]:
     counted = _counted(start_ns, runs)
     own_ns = self_times(start_ns, host.duration_ns, host.thread)
     for key, time_ns, count in _sums(host.key[counted], own_ns[counted]):
-        name = keys[key][0]
+        name, inputs = keys[key][0], tuple(_tensors(path, keys[key]))
         yield Operator(
             name=name,
             op_type=name,
             time_ns=time_ns / max(runs.count, 1),
             count=count,
-            inputs=tuple(_tensors(path, keys[key])),
+            inputs=inputs,
+            outputs=tuple(_product(name, inputs)),
             provider="torch",
             device="cpu",
             origins=(name,),
@@ -279,6 +282,14 @@ def _tensors(path: Path, key: _Key) -> Iterator[Tensor]:
         dtype = dtype_of(spelling) if isinstance(spelling, str) else None
         if dtype and isinstance(sizes, list) and all(isinstance(size, int) for size in sizes):
             yield Tensor(dtype, tuple(sizes))
+
+
+def _product(name: str, inputs: Sequence[Tensor]) -> Iterator[Tensor]:
+    """Yield what a matrix product writes: a trace has no outputs, and there the inputs tell."""
+    matrices = [tensor for tensor in inputs if len(tensor.shape) >= _MATRIX_RANK]
+    if name in _PRODUCTS and len(matrices) >= _MATRIX_RANK:
+        left, right = matrices[-2:]
+        yield Tensor(left.dtype, (*left.shape[:-1], right.shape[-1]))
 
 
 def _notes(host: _Events, device: _Events, runs: Runs) -> Iterator[str]:
