@@ -27,6 +27,7 @@ __all__ = ["BACKENDS", "Trial", "placed", "ready", "tried"]
 BACKENDS = ("torch", "onnxruntime", "openvino", "tensorrt")
 ROUNDS = 6
 TOTAL, REST = "total", "untracked"
+UNKNOWN = duration_text(None)
 Nanoseconds = npt.NDArray[np.int64]
 
 
@@ -200,7 +201,7 @@ def advice(trial: Trial) -> Iterator[str]:
     best, level = trial.best()
     wrong = [name for name in trial.rounds if not trial.is_right(name)]
     if level:
-        yield f"Deploy {best}, or {' or '.join(level)}: they cannot be told apart here."
+        yield f"Deploy {best}; {' and '.join(level)} cannot be told apart from it here."
     elif best == trial.base:
         yield f"Deploy {best}: none of the others is faster."
     else:
@@ -258,8 +259,8 @@ def show(trial: Trial, *, as_json: bool, more: Sequence[str] = ()) -> None:
     if as_json:
         print(json.dumps(document(trial, lines), indent=1))
         return
-    print(trial.title, machine(), "", *table(trial), sep="\n")
-    print()
+    print(trial.title, machine(), "", *table(trial), "", sep="\n")
+    print(f"{UNKNOWN} stands where the calls were too few, or too much alike, to say.")
     if trial.duel:
         print(f"The models alone: {trial.duel}.")
     for reason in trial.absent.values():
