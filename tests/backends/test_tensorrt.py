@@ -287,6 +287,16 @@ def test_a_call_fails_with_a_typed_error_and_the_next_one_works(dense, x, fault,
     np.testing.assert_allclose(model({"x": x})["y"], relu(x), rtol=1e-6)
 
 
+def test_shapes_that_fail_leave_nothing_of_the_ones_before(dense, x):
+    model, trt = engine_model(dense, profiles=(BATCHES,))
+    model({"x": x})
+    trt.faults.add("address")
+    with pytest.raises(InferenceError, match=r"takes no address"):
+        model({"x": x[:1]})
+    trt.faults.clear()
+    np.testing.assert_allclose(model({"x": -x})["y"], relu(-x), rtol=1e-6)
+
+
 def test_stages_out_of_order(dense):
     model, _ = engine_model(dense, profiles=(BATCHES,))
     with pytest.raises(InferenceError, match=r"no inputs to run on: put them first"):
