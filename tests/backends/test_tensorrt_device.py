@@ -69,4 +69,3 @@ def test_stages_have_times_on_the_device(model, x):
     assert (spans.loc[spans["stage"] == "forward", "device_ns"] >= 2 * MS).all()
     device_ns = spans.groupby("request_id")["device_ns"].sum().to_numpy()
     assert (device_ns <= run.requests["finished_ns"] - run.requests["started_ns"]).all()
-
