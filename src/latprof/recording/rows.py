@@ -141,8 +141,8 @@ class RequestColumns:
             text = text.partition(":")[0]
         return self._codes.setdefault(text, len(self._codes))
 
-    def _attribute_column(self, rows: Rows) -> list[str | None]:
+    def _attribute_column(self, rows: Rows) -> list[str | None] | pa.Array:
         if not self._notes:
-            return [None] * len(rows)
+            return pa.nulls(len(rows), pa.string())
         taken = (self._notes.pop(request_id, None) for request_id in rows["request_id"].tolist())
         return [None if attributes is None else encode(attributes) for attributes in taken]
