@@ -269,6 +269,17 @@ def test_a_file_that_is_no_program(tmp_path, content, message):
     assert "\n" not in str(caught.value)
 
 
+def test_torchscript_of_a_module_from_a_package_called_models(tmp_path, module, monkeypatch):
+    monkeypatch.setattr(Dense, "__module__", "transformers.models.dense")
+    file = tmp_path / "traced.pt"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.trace(module.eval(), torch.ones(1, 4)).save(str(file))
+    with zipfile.ZipFile(file) as archive:
+        assert any("/models/" in name for name in archive.namelist())
+    assert load_model(file, "torch").describe()["kind"] == "torchscript"
+
+
 def test_a_pickle_is_not_opened(tmp_path, module):
     torch.save(module, tmp_path / "module.pt")
     with pytest.raises(ModelFormatError, match=r"where it is a pickle"):

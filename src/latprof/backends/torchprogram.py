@@ -86,7 +86,8 @@ def _reader(torch: Any, file: Path) -> tuple[Callable[[str], Any], Callable[[Any
     """Tell the two formats apart by what their archives hold; a pickle is not opened."""
     try:
         with zipfile.ZipFile(file) as archive:
-            parts = {part for name in archive.namelist() for part in name.split("/")}
+            # At the root or right below it: further down are the folders of the user's own code.
+            parts = {part for name in archive.namelist() for part in name.split("/")[:2]}
     except (zipfile.BadZipFile, OSError) as error:
         raise ModelFormatError(file, "is no TorchScript or torch.export archive") from error
     if parts & {"models", "serialized_exported_program.json", "serialized_exported_program"}:
