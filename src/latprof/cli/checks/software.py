@@ -31,7 +31,7 @@ EXTRAS = {
     "notebook": ("ipykernel", "ipywidgets", "nbclient", "nbformat"),
     "onnx": ("onnx", "onnxruntime"),
     "openvino": ("openvino",),
-    "tensorrt": ("tensorrt",),
+    "tensorrt": ("onnx", "tensorrt", "torch"),
     "torch": ("torch",),
     "transformers": ("torch", "transformers"),
 }
