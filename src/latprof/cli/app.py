@@ -41,7 +41,7 @@ app = typer.Typer(
         "130 Ctrl-C. With --debug, an error shows its traceback."
     ),
 )
-for verb in (demo, profile, report, ops, summary, backends, recover, duel, doctor, gpu_selftest):
+for verb in (demo, profile, report, duel, ops, summary, backends, recover, doctor, gpu_selftest):
     app.command()(verb)
 
 

@@ -64,7 +64,7 @@ def duel(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
-    """Compare backends on one model: parity first, then round against round.
+    """Compare backends on one model: answers first, then speed.
 
     Exit codes: 0 decided at p50, 1 outputs disagree, 2 usage, 3 inconclusive.
     """

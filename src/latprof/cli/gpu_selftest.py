@@ -34,7 +34,7 @@ def gpu_selftest(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
-    """Prove on a GPU what latprof's GPU code takes for granted, in twelve checks.
+    """Prove in twelve checks that numbers from this GPU hold.
 
     Exit codes: 0 passed, 1 a check failed, 3 check 2, 5 or 6 could not be made. Not yet run on a
     GPU: the thresholds are proposals.
