@@ -57,14 +57,14 @@ def module():
     return torch.nn.Sequential(torch.nn.Linear(64, 32), torch.nn.ReLU())
 
 
-def holds(table):
+def holds(table, runs_seen=1 + 6 * 2):
     """Check what every live table says of itself."""
     attrs = table.attrs
     assert tuple(table.columns) == COLUMNS
     assert attrs["rescaled"] is True
     assert attrs["inflation_low"] <= attrs["inflation"] <= attrs["inflation_high"]
     assert attrs["total_ns"] == table["time_ns"].sum() > 0
-    assert attrs["runs_seen"] == 1 + 6 * 2
+    assert attrs["runs_seen"] == runs_seen
     assert attrs["files"] == ()
     assert f"{attrs['inflation']:.2f} times as long" in attrs["notes"][0]
     assert table["share"].sum() == pytest.approx(1)
@@ -97,7 +97,7 @@ def test_openvino_tells_shapes_and_the_nodes_it_fused(network):
     pytest.importorskip("openvino", reason="needs openvino")
     with lp.load_model(network, "openvino", threads=1) as model:
         table = model.ops(X)
-    holds(table)
+    holds(table, runs_seen=6 * 2)  # without the first, which OpenVINO does not tell apart
     layer = table[table["op_type"] == "FullyConnected"].iloc[0]
     assert set(layer["origins"]) & {"product", "sum", "positive"}
     assert layer["outputs"][0].shape == (8, 32)

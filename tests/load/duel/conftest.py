@@ -107,7 +107,7 @@ def held(rows):
     """Hold a short duel."""
 
     def hold(arms, inputs=None, **options):
-        sizes = {"starts": 1, "rounds": 4, "calls": 5, "progress": False}
+        sizes = {"starts": 1, "rounds": 6, "calls": 5, "progress": False}
         return latprof.duel(arms, rows if inputs is None else inputs, **{**sizes, **options})
 
     return hold

@@ -47,7 +47,7 @@ def wait_until(condition, timeout_s=30):
 def test_each_arm_answers_each_round_in_each_start(held):
     duel = held(PLAIN, starts=2)
     assert duel.finished == ("a", "b")
-    assert duel.latencies("a").shape == duel.latencies("b").shape == (2, 4, 5)
+    assert duel.latencies("a").shape == duel.latencies("b").shape == (2, 6, 5)
     arms = duel.manifest.arms
     assert [len(arm.load_ns) for arm in arms] == [len(arm.first_ns) for arm in arms] == [2, 2]
     assert all(min(arm.memory_bytes) > 1_000_000 for arm in arms)
@@ -90,13 +90,13 @@ def test_wrong_outputs_are_told_loudly_and_timed_all_the_same(held):
     duel = held({"a": "arms:double", "b": "arms:treble"})
     assert duel.judgement.outcome == "outputs disagree"
     assert "OUTPUTS DISAGREE (input" in duel.verdict
-    assert duel.latencies("b").size == 20
+    assert duel.latencies("b").size == 30
 
 
 def test_outputs_of_no_known_kind_are_said_to_be_so(held):
     duel = held({"a": "arms:double", "b": "arms:opaque"})
     assert duel.judgement.parities["b"].agreement == "cannot be compared"
-    assert duel.latencies("b").size == 20
+    assert duel.latencies("b").size == 30
 
 
 @pytest.mark.parametrize(
@@ -191,6 +191,7 @@ def test_a_duel_that_is_not_kept_goes_with_its_result(held):
         ({"a": len, "onxruntime": __file__}, {}, "did you mean 'onnxruntime'"),
         ({"a": len, "onnxruntime": "gone.onnx"}, {}, "there is no gone.onnx"),
         ({"a": len, "b": len}, {"rounds": 0}, "rounds="),
+        ({"a": len, "b": len}, {"rounds": 5}, "6 rounds at least, starts= times rounds=, and not 5"),
         ({"a": len, "b": len}, {"timeout": -1}, "timeout="),
         ({"a": len, "b": len}, {"out": "."}, "there already"),
     ],

@@ -11,7 +11,7 @@ import latprof
 from latprof.demo.service import MODEL_FOLDER
 
 FILE = MODEL_FOLDER / "model.onnx"
-SHORT = {"starts": 1, "rounds": 4, "calls": 5, "progress": False}
+SHORT = {"starts": 1, "rounds": 6, "calls": 5, "progress": False}
 
 pytestmark = pytest.mark.skipif(find_spec("onnxruntime") is None, reason="needs onnxruntime")
 

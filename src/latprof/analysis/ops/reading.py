@@ -86,8 +86,9 @@ def openvino_ops(
     """Return the table of OpenVINO's live counters, in the columns of `read_ops`.
 
     Args:
-        requests: `request.profiling_info` of a model compiled with `PERF_COUNT`; of several
-            inferences one after the other, each becomes a run.
+        requests: `request.profiling_info` of a model compiled with `PERF_COUNT`, one a request.
+            OpenVINO's counters are means over all inferences since the model was compiled, its
+            slow first one included: infer some hundred times before.
 
     Raises:
         UsageError: There is no counter.

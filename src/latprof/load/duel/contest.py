@@ -33,6 +33,7 @@ ROUNDS = 20  # in each start, so 60 pairs: 5 % are found in 99 of 100 duels with
 ROUND_NS = (
     25_000_000  # of the slowest arm: longer than a slice of the scheduler, shorter than a mood
 )
+FEWEST_ROUNDS = 6  # an interval of a median at 95 % takes as many
 FEWEST_CALLS, MOST_CALLS = 5, 100
 MOST_INPUTS = 10_000
 
@@ -100,6 +101,11 @@ def duel(
         calls=None if calls is None else whole("calls=", calls),
         seed=whole("seed=", seed, least=0),
     )
+    if plan.starts * plan.rounds < FEWEST_ROUNDS:
+        raise UsageError(
+            f"a duel takes {FEWEST_ROUNDS} rounds at least, starts= times rounds=, and not "
+            f"{plan.starts * plan.rounds}: fewer have no interval"
+        )
     rows = None if inputs is None else input_list(inputs, MOST_INPUTS)
     with _folder(out) as folder, tempfile.TemporaryDirectory() as scratch:
         contest = _Contest([_contender(arm) for arm in given], plan, limits, Path(scratch), rows)

@@ -34,6 +34,7 @@ _PRECISIONS = {
     "i64": "int64",
     "boolean": "bool",
 }
+_MEANS = "OpenVINO tells means since the model was compiled, in whole microseconds"
 _CSV_COLUMNS = ("layerName", "execStatus", "layerType", "execType", "realTime (ms)")
 
 
@@ -115,7 +116,7 @@ class _Graph:
 
 
 def from_infos(requests: Iterable[Sequence[ProfilingInfo]]) -> Profile:
-    """Return the profile of infer requests, each with the counters of its last inference."""
+    """Return the profile of infer requests, each with its counters."""
     return _profile([[_of_info(info) for info in infos] for infos in requests])
 
 
@@ -229,7 +230,7 @@ def _profile(
         ),
         runs=len(requests),
         runs_seen=len(requests),
-        notes=(*notes, *([left_out] if skipped else [])),
+        notes=(*notes, _MEANS, *([left_out] if skipped else [])),
     )
 
 
