@@ -101,7 +101,8 @@ def _blocks(operators: Operators, top: int) -> Iterator[Block]:
             yield from _of_device(operators, device, top)
     else:
         yield _untimed(table, top)
-    for note in table.attrs.get("notes", ()):
+    compared = () if operators.comparison is None else operators.comparison.attrs["notes"]
+    for note in (*compared, *table.attrs.get("notes", ())):
         yield Paragraph(one_line(f"{note[:1].upper()}{note[1:]}."), quiet=True)
 
 

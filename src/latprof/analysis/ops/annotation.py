@@ -34,8 +34,9 @@ def annotate_onnx(
         Number of nodes that got a note.
 
     Raises:
-        UsageError: `table` is not one of `read_ops` with times, `out` is the model itself, or the
-            model keeps its weights in files beside it and `out` is in another folder.
+        UsageError: `table` is not one of `read_ops` with times, or is of another model; `out` is
+            the model itself, or the model keeps its weights in files beside it and `out` is in
+            another folder.
         ModelFormatError: The file is no ONNX model.
         StorageError: `out` cannot be written.
         MissingDependencyError: onnx is not installed.
@@ -52,6 +53,8 @@ def annotate_onnx(
         raise UsageError(f"{source} keeps weights in files beside it: write to {source.parent}")
     notes = _notes(table)
     noted = sum(_note(node, notes) for node in graph.graph.node)
+    if not noted:
+        raise UsageError(f"no node of {source} is in the table: the profile is of another model")
     try:
         target.write_bytes(graph.SerializeToString())
     except OSError as error:

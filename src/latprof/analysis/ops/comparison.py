@@ -39,7 +39,7 @@ def compare_ops(
         original model), `a_ops` and `b_ops` (names), `a_ns`, `b_ns` (0 where a side has nothing),
         `delta_ns` (`b - a`), `speedup` (`a / b`, missing where either is 0), `matched` (both sides
         have the group). Attributes: `a_total_ns`, `b_total_ns`, `matched_share` (of the time of
-        both) and `unit`.
+        both), `notes` (what keeps the two sides from being alike) and `unit`.
 
     Raises:
         UsageError: A table is not one of `read_ops`, or has no times.
@@ -60,7 +60,7 @@ def compare_ops(
     both = (result["a_ns"] > 0) & (result["b_ns"] > 0)
     result["speedup"] = (result["a_ns"] / result["b_ns"].where(both)).astype("float64")
     result["matched"] = result["a_ops"].map(bool) & result["b_ops"].map(bool)
-    result.attrs = _attributes(result)
+    result.attrs = _attributes(result) | {"notes": _notes(a, b)}
     return result
 
 
@@ -69,6 +69,14 @@ def _check(side: str, table: pd.DataFrame) -> None:
         raise UsageError(f"{side} is no table of read_ops: it has no column of names and times")
     if table["time_ns"].isna().any():
         raise UsageError(f"{side} has no times: read the runtime's profile, not its layers alone")
+
+
+def _notes(a: pd.DataFrame, b: pd.DataFrame) -> tuple[str, ...]:
+    notes = tuple(f"the other side: {note}" for note in b.attrs.get("notes", ()))
+    if bool(a.attrs.get("rescaled")) == bool(b.attrs.get("rescaled")):
+        return notes
+    unlike = "one side is scaled to a run without the profiler, the other is as profiled"
+    return (f"{unlike}: shares compare, times do not", *notes)
 
 
 def _expanded(table: pd.DataFrame, other: pd.DataFrame) -> list[list[str]]:
