@@ -154,7 +154,7 @@ class Source:
         from latprof.backends.registry import load_model
         from latprof.cli.source import model_source
 
-        with load_model(model_source(self.files[0]), backend, **self._options) as loaded:  # type: ignore[arg-type]
+        with load_model(model_source(self.files[0]), backend, **self._options) as loaded:  # type: ignore[arg-type]  # mypy asks each option for the type of all
             return loaded.ops(arrays(loaded, self.shapes))
 
 
