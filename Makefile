@@ -89,12 +89,14 @@ format: $(VENV)/.dev  ## put the code into its form
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.bench  ## measure latprof against its peers, side by side (about 15 minutes)
+bench: $(VENV)/.bench  ## measure latprof against its peers, side by side (about 15 minutes; duel.py takes as long again)
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/driver.py
 	$(BIN)/python benchmarks/fidelity.py
 	$(BIN)/python benchmarks/scale.py
+	$(BIN)/python benchmarks/backend_overhead.py
+	$(BIN)/python benchmarks/read_ops.py
 
 docs-check: $(VENV)/.test  ## run what README, docstrings and notebooks show
 	$(BIN)/python -m pytest tests/docs tests/notebooks

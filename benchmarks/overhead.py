@@ -9,7 +9,7 @@ nowhere and may drop spans, codetiming does not log, viztracer traces nothing be
 record_function is measured inside a profiler and outside.
 
 Stages in a tight loop share readings of the CPU time, which stand for 5 microseconds. "Around work"
-is a stage with some 10 microseconds of work in it, less that work: both its edges ask the kernel.
+is a stage with some 20 microseconds of work in it, less that work: both its edges ask the kernel.
 
 "With the recorder" is a long loop while the recorder's thread takes the rows and writes them, in
 CPU time of both threads together: as if both shared one core.
@@ -97,9 +97,9 @@ def own() -> dict[str, Contender]:
         "idle": Contender(STAGE, names),
         "wall": Contender(STAGE, names, lambda: recording(full=False)),
         "full": Contender(STAGE, names, lambda: recording(full=True)),
-        WORK: Contender(WORK, {"numbers": range(700)}),
+        WORK: Contender(WORK, {"numbers": range(1500)}),
         AROUND_WORK: Contender(
-            AROUND_WORK, {"numbers": range(700), **names}, lambda: recording(full=True)
+            AROUND_WORK, {"numbers": range(1500), **names}, lambda: recording(full=True)
         ),
     }
 

@@ -45,7 +45,7 @@ BUSY_INTERVAL_S = 0.1
 SIGNAL_INTERVAL_NS = 1_000_000_000
 # A part costs some fifty milliseconds where Python code keeps the GIL busy, whatever its size: with
 # smaller ones the spool falls behind such code.
-_PART_ROWS = 1 << 17
+_PART_ROWS = 1 << 18
 _POURING_ROWS = 8192
 
 
