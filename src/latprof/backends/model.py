@@ -21,7 +21,7 @@ from latprof.errors import InferenceError, LatprofError, UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Arrays", "DeviceModel", "Model", "TensorSpec"]
+__all__ = ["WARM_NS", "WARM_RUNS", "Arrays", "DeviceModel", "Model", "TensorSpec"]
 
 Arrays = dict[str, NDArray[Any]]
 

@@ -8,15 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from latprof.backends.model import Model
+from latprof.backends.model import WARM_NS, WARM_RUNS, Model
 from latprof.errors import InferenceError, LatprofError, UsageError
 from latprof.load.duel.payload import leaves, signature
 from latprof.run.text import one_line
 
 __all__ = ["Seat", "seated", "seated_here"]
 
-WARM_RUNS = 3
-WARM_NS = 200_000_000  # as trtexec warms up by default
 LEAD = 2  # calls before each round that are not counted: caches are the other arm's until then
 
 Call = Callable[[Any], Any]
