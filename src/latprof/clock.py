@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import time
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-__all__ = ["SYSTEM_CLOCK", "Clock", "SystemClock"]
+__all__ = ["SYSTEM_CLOCK", "Clock", "SystemClock", "clock_of"]
 
 
+@runtime_checkable
 class Clock(Protocol):
     """What reads time and waits for it."""
 
@@ -37,3 +39,16 @@ class SystemClock:
 
 
 SYSTEM_CLOCK = SystemClock()
+
+
+def clock_of(target: object) -> Clock:
+    """Return the clock that a target brings as its attribute `clock`, else the system's.
+
+    A simulated target lives in virtual time. Looked at without running any code of the target's:
+    a mock that answers to every name has no clock.
+
+    >>> clock_of(len) is SYSTEM_CLOCK
+    True
+    """
+    clock = inspect.getattr_static(target, "clock", None)
+    return clock if isinstance(clock, Clock) else SYSTEM_CLOCK

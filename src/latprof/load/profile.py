@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
+from latprof.clock import SYSTEM_CLOCK, clock_of
 from latprof.errors import UsageError
 from latprof.load.driver import drive
 from latprof.load.inputs import input_list
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from latprof.load.scenarios import Plan
     from latprof.recording.recorder import Counts, Probe
     from latprof.run.model import Run
+    from latprof.targets.callable import Target
 
 __all__ = ["profile"]
 
@@ -92,6 +94,10 @@ def profile(
     seed = whole("seed=", seed, least=0)
     rows = input_list(inputs, _checked(scenario).requests)
     plan = scenario.plan(len(rows), seed)
+    clock = clock_of(target)
+    is_virtual = clock is not SYSTEM_CLOCK
+    if is_virtual:
+        _refuse_threads(resolved, plan, timeout_s)
     manifest = {
         "target": resolved.name,
         "scenario": scenario.describe(),
@@ -101,7 +107,7 @@ def profile(
         "environment": fingerprint(target),
     }
     with resolved.instrumented(), Progress(plan, hidden=not progress) as bar:
-        traffic = Traffic(resolved, rows, plan)
+        traffic = Traffic(resolved, rows, plan, clock)
 
         def on_flush(counts: Counts) -> None:
             bar.show(counts)
@@ -112,14 +118,15 @@ def profile(
             out,
             probe=probe,
             manifest=manifest,
-            signals=signals,
+            signals=signals and not is_virtual,  # a machine has none at a made up instant
             takes_requests=False,
             on_flush=on_flush,
+            clock=clock.now_ns if is_virtual else None,
         )
         with recorder:
             traffic.note_failure = recorder.fail
             outcome = drive(traffic, timeout_s)
-            recorder.describe(**_account(plan, outcome, timeout_s))
+            recorder.describe(**_account(plan, outcome, timeout_s, is_virtual=is_virtual))
     return recorder.run
 
 
@@ -130,11 +137,22 @@ def _checked(scenario: object) -> Scenario:
     return scenario
 
 
-def _account(plan: Plan, outcome: Outcome, timeout_s: float | None) -> dict[str, Any]:
+def _refuse_threads(target: Target, plan: Plan, timeout_s: float | None) -> None:
+    """Refuse what takes threads: each would move the one virtual time by itself."""
+    if target.is_async or timeout_s is not None or plan.workers not in (None, 1):
+        raise UsageError(
+            f"{target.name} lives in virtual time: it takes one worker and no timeout= "
+            "(a SimulatedService makes runs of several workers with record)"
+        )
+
+
+def _account(
+    plan: Plan, outcome: Outcome, timeout_s: float | None, *, is_virtual: bool
+) -> dict[str, Any]:
     """Return what run.json says about how the load was driven."""
     driver = asdict(outcome)
     interrupted = driver.pop("interrupted")
-    pacing = None if plan.offsets is None else "in-process"
+    pacing = None if plan.offsets is None else "virtual" if is_virtual else "in-process"
     return {
         "interrupted": interrupted,
         "driver": {"pacing": pacing, "timeout_s": timeout_s, **driver},

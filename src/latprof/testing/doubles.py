@@ -50,7 +50,7 @@ class ScriptedTarget:
     """A target that takes given service times off a fake clock, over and over.
 
     Args:
-        clock: The clock that the recording reads too.
+        clock: The clock that the recording reads too; `latprof.profile` takes it from here.
         script: For each call in turn, its service time in ns, or an exception to raise at once.
 
     Raises:
@@ -67,7 +67,7 @@ class ScriptedTarget:
     def __init__(self, clock: FakeClock, script: Sequence[int | BaseException]) -> None:
         if not script:
             raise UsageError("a script needs at least one service time")
-        self._clock = clock
+        self.clock = clock
         self._script = script
         self.inputs: list[object] = []
 
@@ -77,5 +77,5 @@ class ScriptedTarget:
         self.inputs.append(value)
         if isinstance(step, BaseException):
             raise step
-        self._clock.advance(step)
+        self.clock.advance(step)
         return value
