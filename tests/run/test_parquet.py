@@ -4,9 +4,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from latprof.errors import RunFormatError
+from latprof.run import manifest as run_json
 from latprof.run import parquet
 from latprof.run.recover import finish
 from latprof.run.spool import Spool
+from latprof.run.store import open_run
 
 STAGES = {
     "preprocess": (5e3, 0.3),
@@ -71,3 +74,27 @@ def test_integers_are_packed_by_deltas_and_words_by_dictionary(tmp_path, samples
     assert {column.compression for column in columns.values()} == {"ZSTD"}
     assert "DELTA_BINARY_PACKED" in columns["start_ns"].encodings
     assert columns["stage"].has_dictionary_page
+
+
+def test_a_run_recorded_before_requests_were_sent_by_a_process_opens_with_nulls(tmp_path, samples):
+    run = samples.run(tmp_path)
+    path = tmp_path / "requests.parquet"
+    expected = run.requests
+    pq.write_table(pq.read_table(path).drop_columns("sent_ns"), path)
+    manifest = run.manifest
+    manifest["files"]["requests"] = parquet.digest(path)
+    run_json.write(tmp_path, manifest)
+    older = open_run(tmp_path)
+    assert older.requests.columns.tolist() == expected.columns.tolist()
+    assert older.requests["sent_ns"].isna().all()
+    assert len(older.table("requests", ["sent_ns"])) == len(expected)
+    assert older.requests["started_ns"].tolist() == expected["started_ns"].tolist()
+
+
+def test_columns_in_another_order_are_refused(tmp_path, samples):
+    samples.run(tmp_path)
+    path = tmp_path / "requests.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.select([*table.column_names[1:], table.column_names[0]]), path)
+    with pytest.raises(RunFormatError, match="must have the columns"):
+        parquet.check(path, "requests")

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from latprof.errors import RunFormatError, UsageError
 from latprof.run.columns import LIMIT, TYPES
 from latprof.run.disk import replacing, require_regular, unreadable
-from latprof.run.schema import ATTRIBUTE_PREFIX, TABLES
+from latprof.run.schema import ADDED, ATTRIBUTE_PREFIX, TABLES
 from latprof.run.text import one_line
 
 if TYPE_CHECKING:
@@ -100,6 +100,8 @@ def check(source: Path, name: str) -> None:
 
 
 def _check_columns(source: Path, expected: pa.Schema, found: pa.Schema) -> None:
+    if not ADDED & {*found.names}:
+        expected = pa.schema([field for field in expected if field.name not in ADDED])
     own = found.names[: len(expected)]
     if own != expected.names:
         raise RunFormatError(source, f"must have the columns {', '.join(expected.names)}")
@@ -107,11 +109,11 @@ def _check_columns(source: Path, expected: pa.Schema, found: pa.Schema) -> None:
     wrong = [field.name for field, other in types if field.type != other.type]
     if wrong:
         raise RunFormatError(source, f"has another type of column {', '.join(wrong)}")
-    _check_attributes(source, expected, list(found)[len(expected) :])
+    _check_attributes(source, list(found)[len(expected) :])
 
 
-def _check_attributes(source: Path, expected: pa.Schema, fields: Sequence[pa.Field]) -> None:
-    if fields and expected is not TABLES["requests"]:
+def _check_attributes(source: Path, fields: Sequence[pa.Field]) -> None:
+    if fields and source.stem != "requests":
         raise RunFormatError(source, "has more columns than latprof writes")
     if len(fields) > LIMIT:
         raise RunFormatError(source, f"has more than {LIMIT} attributes")
@@ -125,13 +127,13 @@ def _check_attributes(source: Path, expected: pa.Schema, fields: Sequence[pa.Fie
 
 
 def columns(source: Path) -> list[str]:
-    """Return the names of the columns of a file.
+    """Return the names of the columns of a file, with those that were added since.
 
     Raises:
         RunFormatError: The file has changed since it was checked.
     """
     with _open(source) as file:
-        return list(file.schema_arrow.names)
+        return _known(source, file.schema_arrow.names)
 
 
 def batches(source: Path) -> Iterator[pa.RecordBatch]:
@@ -154,13 +156,26 @@ def load(source: Path, names: Sequence[str] | None = None) -> pa.Table:
         RunFormatError: The file has changed since it was checked.
     """
     with _open(source) as file:
-        known = file.schema_arrow.names
+        known = _known(source, file.schema_arrow.names)
         names = known if names is None else list(names)
         unknown = [name for name in names if name not in known]
         if unknown:
             raise UsageError(f"no column {unknown[0]!r} in {source.stem}: has {', '.join(known)}")
         # A name that ends at a dot of another one selects that too.
-        return _unified(file.read(columns=names).select(names))
+        stored = [name for name in names if name in file.schema_arrow.names]
+        table = _unified(file.read(columns=stored).select(stored))
+        if stored == names:
+            return table
+        rows = file.metadata.num_rows
+    absent = {n: pa.nulls(rows, TABLES[source.stem].field(n).type) for n in names if n in ADDED}
+    return pa.table({name: table[name] if name in stored else absent[name] for name in names})
+
+
+def _known(source: Path, stored: Sequence[str]) -> list[str]:
+    """Return the columns of a table in their order: those of its file, and those added since."""
+    own = TABLES[source.stem].names
+    attributes = [name for name in stored if name not in own]
+    return [*(name for name in own if name in stored or name in ADDED), *attributes]
 
 
 def _unified(table: pa.Table) -> pa.Table:

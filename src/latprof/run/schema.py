@@ -11,6 +11,7 @@ import pyarrow as pa
 from latprof.run.vocabulary import ATTRIBUTE_PREFIX, PHASES, STATUSES
 
 __all__ = [
+    "ADDED",
     "ATTRIBUTE_PREFIX",
     "DEVICE_TIMES",
     "FORMAT_VERSION",
@@ -36,6 +37,7 @@ REQUESTS = pa.schema(
     [
         _required("request_id", pa.int64()),
         _required("intended_ns", pa.int64()),
+        pa.field("sent_ns", pa.int64()),
         _required("started_ns", pa.int64()),
         _required("finished_ns", pa.int64()),
         _required("status", _WORD),
@@ -45,15 +47,21 @@ REQUESTS = pa.schema(
         _required("phase", _WORD),
     ]
 )
-"""One row a request, plus one column `attr.NAME` for each user attribute."""
+"""One row a request, plus one column `attr.NAME` for each user attribute.
+
+`sent_ns` is when the process that paces sent it; null where none did.
+"""
 
 SPOOLED_REQUESTS = pa.schema(
     [
-        *(REQUESTS.field(name) for name in REQUESTS.names if name != "phase"),
+        *(REQUESTS.field(name) for name in REQUESTS.names if name not in ("phase", "sent_ns")),
         pa.field("attributes", pa.string()),
     ]
 )
-"""Requests while recording: attributes as JSON text, since their names are not yet known."""
+"""Requests while recording: attributes as JSON text, since their names are not yet known.
+
+What the process that paces knows of them is in a file of its own (`run/sent.py`).
+"""
 
 SPANS = pa.schema(
     [
@@ -92,3 +100,6 @@ SIGNALS = pa.schema(
 """One row a sample of a time series of the process or the machine."""
 
 TABLES = {"requests": REQUESTS, "spans": SPANS, "signals": SIGNALS}
+
+ADDED = frozenset({"sent_ns"})
+"""Columns that older runs of this format do not have: all null there."""

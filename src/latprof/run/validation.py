@@ -1,8 +1,8 @@
 """What must hold in the rows of a run, so that no analysis can be led astray by them.
 
 - What is required is there; words are of their vocabulary.
-- Instants lie on the clock and in their order, durations are not negative, and all of them
-  together fit an int64 sum.
+- Instants lie on the clock and in their order, also one that may be null; durations are not
+  negative, and all of them together fit an int64 sum.
 - `request_id` is unique in requests and `span_id` in spans; a span's parent has a smaller id, as
   ids are given out when spans open: so parents never form a ring.
 
@@ -37,6 +37,7 @@ class _Rules:
 
     Attributes:
         instants: Columns of instants, each not before the one ahead of it.
+        between: A column of instants that may be null, and the two columns that it lies between.
         amounts: Columns of durations.
         words: Closed vocabularies.
         identity: The column whose values differ in all rows.
@@ -44,6 +45,7 @@ class _Rules:
     """
 
     instants: tuple[str, ...] = ()
+    between: tuple[str, str, str] | None = None
     amounts: tuple[str, ...] = ()
     words: dict[str, tuple[str, ...]] = field(default_factory=dict)
     identity: str | None = None
@@ -53,12 +55,13 @@ class _Rules:
 _RULES = {
     "requests": _Rules(
         ("intended_ns", "started_ns", "finished_ns"),
+        between=("sent_ns", "intended_ns", "started_ns"),
         words={"status": STATUSES, "phase": PHASES},
         identity="request_id",
     ),
     "spans": _Rules(
         ("start_ns", "end_ns"),
-        ("cpu_ns", "runqueue_ns", "device_ns", "issue_ns"),
+        amounts=("cpu_ns", "runqueue_ns", "device_ns", "issue_ns"),
         identity="span_id",
         parent="parent_id",
     ),
@@ -132,7 +135,17 @@ def _bad_instant(batch: pa.RecordBatch, rules: _Rules) -> str | None:
     for early, late in zip(rules.instants, rules.instants[1:], strict=False):
         if np.any(_numbers(batch, late) < _numbers(batch, early)):
             return f"has {late} before {early}"
-    return None
+    return _bad_between(batch, rules)
+
+
+def _bad_between(batch: pa.RecordBatch, rules: _Rules) -> str | None:
+    if rules.between is None or rules.between[0] not in batch.schema.names:
+        return None
+    column, early, late = rules.between
+    is_there = np.asarray(batch.column(column).is_valid())
+    values = _numbers(batch, column)
+    outside = (values < _numbers(batch, early)) | (values > _numbers(batch, late))
+    return f"has {column} outside {early} and {late}" if np.any(outside & is_there) else None
 
 
 def _bad_identity(batch: pa.RecordBatch, rules: _Rules) -> str | None:
