@@ -177,3 +177,42 @@ def test_the_registry_imports_no_runtime():
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("gone.onnx", "there is no file gone.onnx"),
+        ("gone.ort", "there is no file gone.ort"),
+        ("gone.pt2", "there is no file gone.pt2"),
+        ("gone.PT", "there is no file gone.PT"),
+        ("gone.xml", "there is no file gone.xml"),
+        ("gone.engine", 'tensorrt runs on "cuda"'),
+        ("gone.plan", 'tensorrt runs on "cuda"'),
+        ("gone.bin", "give the .xml beside it"),
+        ("gone.safetensors", "weights without a model"),
+        ("gone.zip", "no backend is evident for gone.zip: name one with backend="),
+        ("gone", "endings that tell are .onnx"),
+    ],
+)
+def test_the_backend_is_evident_from_the_file(file, said):
+    for needed in ("onnxruntime", "openvino", "torch"):
+        pytest.importorskip(needed)
+    with pytest.raises(UsageError) as told:
+        load_model(file)
+    assert said in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def test_what_is_no_file_is_for_torch():
+    torch = pytest.importorskip("torch")
+    with load_model(torch.nn.Linear(2, 2)) as model:
+        assert model.backend == "torch"
+
+
+def test_the_table_of_endings_is_what_the_backends_read():
+    from latprof.backends import tensorrt, torchprogram
+    from latprof.backends.source import endings
+
+    assert set(endings("torch")) == set(torchprogram.SUFFIXES)
+    assert set(endings("tensorrt")) == {".onnx", *tensorrt.ENGINES}

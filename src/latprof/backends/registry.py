@@ -11,9 +11,10 @@ from typing import Any, Protocol, cast
 
 from latprof.backends.model import Model
 from latprof.backends.runtime import State, Status, one_line
+from latprof.backends.source import evident_backend
 from latprof.errors import BackendUnavailable, UsageError
 
-__all__ = ["Backend", "backends", "load_model"]
+__all__ = ["Backend", "backends", "check_options", "load_model", "names"]
 
 GROUP = "latprof.backends"
 BUILT_IN = ("onnxruntime", "openvino", "tensorrt", "torch")
@@ -51,12 +52,12 @@ def backends() -> dict[str, Status]:
             onnxruntime 1.31.1 on cpu; cuda: there is no NVIDIA driver (libcuda.so.1 does not load)
             openvino: not installed: pip install "latprof[openvino]"
     """
-    return {name: _status(name) for name in _names()}
+    return {name: _status(name) for name in names()}
 
 
 def load_model(
     path_or_module: Any,
-    backend: str = "onnxruntime",
+    backend: str | None = None,
     device: str = "cpu",
     threads: int | None = None,
     precision: str | None = None,
@@ -68,7 +69,9 @@ def load_model(
         path_or_module: A model file, or for torch also an `nn.Module`, a scripted or an exported
             program.
         backend: "onnxruntime", "openvino", "tensorrt", "torch", or one that another package
-            brings.
+            brings. None takes the one that is evident from the file's ending: onnxruntime for
+            .onnx and .ort, openvino for .xml, tensorrt for .engine and .plan, torch for .pt, .pt2,
+            .pth, .ts and for what is no file.
         device: "cpu", or a device that the backend knows, as "cuda" or "cuda:1".
         threads: Threads that compute one call; None leaves the choice to the runtime.
         precision: "f32", "f16" or "bf16" where the backend can choose; None keeps that of the
@@ -99,11 +102,34 @@ def load_model(
         raise UsageError(f"threads is a whole number of at least 1, or None; got {threads!r}")
     if not isinstance(device, str) or not device:
         raise UsageError(f'device is a text such as "cpu" or "cuda:0", got {device!r}')
-    found = _find(backend)
-    _check_options(found, backend, options)
-    return found.load(
+    backend = evident_backend(path_or_module) if backend is None else backend
+    check_options(backend, options)
+    return _find(backend).load(
         path_or_module, device=device, threads=threads, precision=precision, **options
     )
+
+
+def names() -> list[str]:
+    """Return the names of all backends: ours, then those that other packages bring."""
+    return list(dict.fromkeys([*BUILT_IN, *sorted(_entry_points().names)]))
+
+
+def check_options(backend: str, options: Iterable[str]) -> None:
+    """Refuse options that a backend does not have.
+
+    Raises:
+        UsageError: There is no such backend, or it has no such option.
+        BackendUnavailable: The backend, brought by another package, is broken.
+    """
+    parameters = inspect.signature(_find(backend).load).parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return
+    named = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+    for option in options:
+        if option not in named:
+            near = get_close_matches(option, named, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(named)}"
+            raise UsageError(f"the backend {backend!r} has no option {option!r}: {hint}")
 
 
 def _status(name: str) -> Status:
@@ -111,10 +137,6 @@ def _status(name: str) -> Status:
         return _find(name).status()
     except BackendUnavailable as error:
         return Status(name, State.UNUSABLE, reason=str(error))
-
-
-def _names() -> list[str]:
-    return list(dict.fromkeys([*BUILT_IN, *sorted(_entry_points().names)]))
 
 
 def _entry_points() -> metadata.EntryPoints:
@@ -128,10 +150,10 @@ def _find(name: str) -> Backend:
     for entry in _entry_points():
         if entry.name == name:
             return _joined(entry)
-    names = _names()
-    near = get_close_matches(str(name), names, n=1)
+    known = names()
+    near = get_close_matches(str(name), known, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    raise UsageError(f"there is no backend {name!r}: {hint}choose one of {', '.join(names)}")
+    raise UsageError(f"there is no backend {name!r}: {hint}choose one of {', '.join(known)}")
 
 
 def _joined(entry: metadata.EntryPoint) -> Backend:
@@ -147,15 +169,3 @@ def _joined(entry: metadata.EntryPoint) -> Backend:
             "its author must add them"
         )
     return cast("Backend", found)
-
-
-def _check_options(backend: Backend, name: str, options: Iterable[str]) -> None:
-    parameters = inspect.signature(backend.load).parameters.values()
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return
-    named = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
-    for option in options:
-        if option not in named:
-            near = get_close_matches(option, named, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(named)}"
-            raise UsageError(f"the backend {name!r} has no option {option!r}: {hint}")

@@ -36,8 +36,9 @@ def duel(
         list[str] | None,
         typer.Option(
             metavar="NAME=WHAT",
-            help="A further arm: NAME=FILE is a model for the backend NAME, NAME=MODULE:ATTR "
-            "a target. May be given again.",
+            help="A further arm, under any name: NAME=BACKEND:FILE is a model, NAME=FILE one for "
+            "the backend NAME, else for that of the file's ending, NAME=MODULE:ATTR a target. "
+            "May be given again.",
         ),
     ] = None,
     inputs: Annotated[
@@ -107,7 +108,7 @@ def _arms(model: Path | None, backends: str, more: list[str], device: str | None
     if names and model is None:
         raise UsageError("--backends run a model: latprof duel MODEL --backends A,B")
     placed = {} if device is None else {"device": device}
-    pairs = [(name, {"model": model, **placed}) for name in names]
+    pairs = [(name, {"model": model, "backend": name, **placed}) for name in names]
     pairs += [_further(text, placed) for text in more]
     arms = dict(pairs)
     if len(arms) < len(pairs):
@@ -116,10 +117,15 @@ def _arms(model: Path | None, backends: str, more: list[str], device: str | None
 
 
 def _further(text: str, placed: dict[str, str]) -> tuple[str, Any]:
+    from latprof.load.duel.arm import parsed
+
     name, equals, what = text.partition("=")
     if not (name and equals and what):
-        raise UsageError(f"--arm takes NAME=FILE or NAME=MODULE:ATTR, not {text}")
-    return name, {"model": what, **placed} if Path(what).is_file() else what
+        raise UsageError(
+            f"--arm takes NAME=FILE, NAME=BACKEND:FILE or NAME=MODULE:ATTR, not {text}"
+        )
+    given = parsed(what)
+    return name, given if isinstance(given, str) else {**given, **placed}
 
 
 def _read(place: str) -> list[Any]:
