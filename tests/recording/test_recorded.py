@@ -67,10 +67,10 @@ def test_where_the_system_hides_it_run_queue_time_is_null_never_zero(script, nam
 
 @pytest.mark.parametrize("content", [b"", b"12\n", b"12 x 3\n", b"nonsense"])
 def test_a_file_of_another_shape_is_no_run_queue_time(content, monkeypatch):
-    from latprof.recording import _plain
+    from latprof.recording import _plainprobes
 
-    monkeypatch.setattr(_plain.os, "pread", lambda *_: content)
-    schedstat = _plain._Schedstat()
+    monkeypatch.setattr(_plainprobes.os, "pread", lambda *_: content)
+    schedstat = _plainprobes._Schedstat()
     assert schedstat.runqueue_ns() == -1
 
 

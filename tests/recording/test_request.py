@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,7 +17,6 @@ class Session:
     """What marks need of a recorder, and what they told it."""
 
     def __init__(self):
-        self.request_ids = itertools.count()
         self.notes = {}
         self.failures = {}
 
@@ -108,7 +106,7 @@ def test_a_request_inside_another_adds_to_it(marked):
 
 
 def test_a_request_inside_one_that_a_driver_sent_adds_to_it(marked):
-    marked.noted.request_ids = None
+    marked.core.start(False, marked.clock, False)
     sent = marked.core.Request(41)
     with request(tenant="acme"):
         annotate(tokens=3)
@@ -214,18 +212,6 @@ def test_what_is_caught_inside_is_no_failure(marked):
     assert marked.noted.failures == {}
 
 
-def test_a_request_that_was_closed_for_it_stays_as_it_was_closed(marked):
-    opened = request()
-
-    def time_out():
-        opened._open.close(STATUSES.index("timeout"))
-        raise ValueError("late")
-
-    with pytest.raises(ValueError, match="late"), opened:
-        time_out()
-    assert statuses(marked) == {0: "timeout"}
-
-
 # ---------------------------------------------------------------- no recording, other recordings
 
 
@@ -239,9 +225,9 @@ def test_without_a_recording_nothing_happens(core):
 
 
 def test_a_request_open_when_the_recording_begins_is_not_in_it(in_use, noted):
-    session.deactivate()
+    in_use.core.stop()
     with request(a=1):
-        session.activate(noted)
+        in_use.core.start(False, in_use.clock)
         annotate(b=2)
     assert in_use.rows()[0] == []
     assert noted.notes == {}

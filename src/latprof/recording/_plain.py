@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import gc
 import itertools
-import os
 import struct
 import sys
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_ITERABLE_COROUTINE
-from typing import Any, Final, cast
+from typing import Any, cast
 
+from latprof.recording._plainprobes import UNKNOWN, Thread, passed
 from latprof.recording.naming import stage_name
 
 __all__ = [
@@ -29,6 +28,7 @@ __all__ = [
     "current_span_id",
     "drain",
     "is_active",
+    "next_request_id",
     "now_ns",
     "stage",
     "stage_names",
@@ -36,7 +36,6 @@ __all__ = [
     "stop",
 ]
 
-UNKNOWN: Final = -1
 _SPAN_ROW = struct.Struct("=8q2i")
 _REQUEST_ROW = struct.Struct("=4q2i")
 _ENDS_OF_ITERATION = (StopIteration, StopAsyncIteration, GeneratorExit)
@@ -54,39 +53,10 @@ class _State:
         self.full = False
         self.generation = 0
         self.span_ids = itertools.count()  # its next is atomic
+        self.request_ids: Iterator[int] = iter(())
         self.clock: Callable[[], int] = time.perf_counter_ns
         self.spans: list[bytes] = []
         self.requests: list[bytes] = []
-
-
-class _Schedstat:
-    """This thread's scheduling statistics, kept open; closed when the thread's locals go."""
-
-    __slots__ = ("descriptor",)
-
-    def __init__(self) -> None:
-        try:
-            self.descriptor = os.open("/proc/thread-self/schedstat", os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            self.descriptor = UNKNOWN
-
-    def __del__(self, close: Callable[[int], None] = os.close) -> None:
-        if self.descriptor >= 0:
-            close(self.descriptor)
-
-    def runqueue_ns(self) -> int:
-        fields = os.pread(self.descriptor, 64, 0).split() if self.descriptor >= 0 else ()
-        return int(fields[1]) if len(fields) > 1 and fields[1].isdigit() else UNKNOWN
-
-
-class _Thread(threading.local):
-    """What a thread knows of itself."""
-
-    def __init__(self) -> None:
-        self.thread_id = threading.get_native_id()
-        self.visit = 0
-        self.innermost: object = None
-        self.runqueue_ns = _Schedstat().runqueue_ns
 
 
 class _Frame:
@@ -202,10 +172,15 @@ class Request:
         """The request that stages inside belong to."""
         return self
 
+    @property
+    def is_live(self) -> bool:
+        """Whether closing it writes a row."""
+        return not self.closed and self.generation == _state.generation and _state.active
+
     def close(self, status: int = 0, /) -> int:
         """Write the row, return the finishing instant; -1 where it was closed before."""
         finished_ns = _state.clock()
-        if self.closed or self.generation != _state.generation or not _state.active:
+        if not self.is_live:
             return UNKNOWN
         finished_ns = max(finished_ns, self.started_ns)
         intended_ns = self.started_ns if self.intended_ns < 0 else self.intended_ns
@@ -246,7 +221,7 @@ class Lane:
 
 _Node = _Frame | Request | Lane
 _state = _State()
-_thread = _Thread()
+_thread = Thread()
 _frames: ContextVar[_Node | None] = ContextVar("latprof_frame", default=None)
 _stages: dict[str, Stage] = {}
 _names: dict[str, None] = {}
@@ -280,19 +255,13 @@ def _contains(frame: _Node | None, request: Request) -> bool:
     return frame is request
 
 
-def _passed(before_ns: int, after_ns: int, most_ns: int) -> int:
-    if before_ns < 0 or after_ns < 0:
-        return UNKNOWN
-    return min(max(after_ns - before_ns, 0), most_ns)
-
-
 def _write_span(frame: _Frame, end_ns: int, failed: bool) -> None:  # noqa: FBT001 - a column's value
     end_ns = max(end_ns, frame.start_ns)
     wall_ns = end_ns - frame.start_ns
     cpu_ns = waited_ns = UNKNOWN
     if _state.full and frame.visit == _thread.visit and frame.thread_id == _thread.thread_id:
-        cpu_ns = _passed(frame.cpu_ns, time.thread_time_ns(), wall_ns)
-        waited_ns = _passed(frame.runqueue_ns, _thread.runqueue_ns(), wall_ns - max(cpu_ns, 0))
+        cpu_ns = passed(frame.cpu_ns, time.thread_time_ns(), wall_ns)
+        waited_ns = passed(frame.runqueue_ns, _thread.runqueue_ns(), wall_ns - max(cpu_ns, 0))
     _state.spans.append(
         _SPAN_ROW.pack(
             UNKNOWN if frame.request is None else frame.request.request_id,
@@ -321,12 +290,18 @@ def stage(name: str, /) -> Stage:
     return _stages.setdefault(name, Stage(name, list(_names).index(name)))
 
 
-def start(full: bool, clock: Callable[[], int] | None = None, /) -> None:  # noqa: FBT001 - as in C
+def start(
+    full: bool,  # noqa: FBT001 - as in C
+    clock: Callable[[], int] | None = None,
+    takes_requests: bool = True,  # noqa: FBT001, FBT002 - as in C
+    /,
+) -> None:
     """Begin to record, dropping whatever was not drained."""
     _state.clock = clock or time.perf_counter_ns
     _state.spans.clear()
     _state.requests.clear()
     _state.span_ids = itertools.count()
+    _state.request_ids = itertools.count() if takes_requests else iter(())
     _state.full = full
     _state.generation += 1
     _state.active = True
@@ -345,7 +320,7 @@ def after_fork() -> None:
     _state.spans.clear()
     _state.requests.clear()
     _state.generation += 1
-    _thread = _Thread()
+    _thread = Thread()
 
 
 def is_active() -> bool:
@@ -377,6 +352,11 @@ def current_request_id() -> int:
     frame = _innermost() if _state.active else None
     request = frame.request if frame is not None else None
     return UNKNOWN if request is None or request.closed else request.request_id
+
+
+def next_request_id() -> int:
+    """Return the id of the next block, or -1 where a driver alone marks requests."""
+    return next(_state.request_ids, UNKNOWN)
 
 
 def current_span_id() -> int:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 __all__ = [
     "KIND",
+    "Block",
     "Lane",
     "Request",
     "Stage",
@@ -35,6 +36,7 @@ KIND: str
 
 if TYPE_CHECKING:
     from latprof.recording._core import (
+        Block,
         Lane,
         Request,
         Stage,
@@ -59,6 +61,10 @@ else:
         return "plain", importlib.import_module("latprof.recording._plain")
 
     KIND, _chosen = _choose()
+    _blocks = _chosen
+    if KIND == "plain":
+        _blocks = importlib.import_module("latprof.recording._plainblock")
+    Block = _blocks.Block
     Lane = _chosen.Lane
     Request = _chosen.Request
     Stage = _chosen.Stage

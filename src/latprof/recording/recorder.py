@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import itertools
 import os
 import shutil
 import tempfile
@@ -93,7 +92,7 @@ class Recorder:
             raise UsageError(f"there is no probe {probe!r}: use one of {', '.join(PROBES)}")
         self.counts = Counts()
         self.broken: LatprofError | None = None
-        self.request_ids: Iterator[int] | None = itertools.count() if takes_requests else None
+        self._takes_requests = takes_requests
         self._temporary = folder is None
         self._folder = None if folder is None else as_folder(folder)
         self._probe = probe
@@ -155,7 +154,7 @@ class Recorder:
         return self
 
     def _begin(self) -> None:
-        core.start(self._probe == "full", self._clock)
+        core.start(self._probe == "full", self._clock, self._takes_requests)
         self._flush(with_signals=True)  # with the sample at the end, even a short run has a rate
         self._flusher = threading.Thread(target=self._keep_flushing, name="latprof", daemon=True)
         self._flusher.start()

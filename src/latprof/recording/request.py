@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import NoReturn, Self
+from collections.abc import Mapping
+from typing import NoReturn
 
 from latprof.errors import UsageError
 from latprof.recording import core, session
-from latprof.run.vocabulary import STATUSES
 
-__all__ = ["annotate", "error_text", "request"]
+__all__ = [
+    "annotate",
+    "error_text",
+    "note_attributes",
+    "note_failure",
+    "refuse_reentry",
+    "refuse_unnamed",
+    "request",
+]
 
-_ERROR = STATUSES.index("error")
 _LONGEST_ERROR = 500
 
 
@@ -25,7 +31,7 @@ def error_text(error: BaseException) -> str:
     return text if len(text) <= _LONGEST_ERROR else text[: _LONGEST_ERROR - 1] + "…"
 
 
-class request:  # noqa: N801 - used like a function, as in contextlib.suppress
+class request(core.Block):  # noqa: N801 - used like a function, as in contextlib.suppress
     """Mark one request: everything from entering to leaving the block.
 
     Inside another request (one that `profile` sends, or an enclosing `request`) no new one begins:
@@ -50,17 +56,7 @@ class request:  # noqa: N801 - used like a function, as in contextlib.suppress
         1
     """
 
-    __slots__ = ("_attributes", "_open", "_recorder")
-
-    def __init__(self, /, *unnamed: object, **attributes: object) -> None:
-        if unnamed:
-            raise UsageError(
-                f"attributes of a request have names: write latprof.request(name=...), "
-                f"not latprof.request({unnamed[0]!r})"
-            )
-        self._attributes = attributes
-        self._recorder: session.Session | None = None
-        self._open: core.Request | None = None
+    __slots__ = ()
 
     def __call__(self, *_: object) -> NoReturn:
         """Refuse: a request is a block.
@@ -70,36 +66,30 @@ class request:  # noqa: N801 - used like a function, as in contextlib.suppress
         """
         raise UsageError("a request is no decorator: write `with latprof.request(...):` inside")
 
-    def __enter__(self) -> Self:
-        recorder = session.current
-        if recorder is None:
-            return self
-        if self._open is not None and self._recorder is recorder:
-            raise UsageError("this request is open already: write `with latprof.request(...):`")
-        request_id = core.current_request_id()
-        if request_id < 0 and recorder.request_ids is not None:
-            request_id = next(recorder.request_ids)
-            self._recorder, self._open = recorder, core.Request(request_id)
-        if self._attributes and request_id >= 0:
-            recorder.note(request_id, self._attributes)
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        opened, self._open = self._open, None
-        recorder, self._recorder = self._recorder, None
-        if opened is None or recorder is None:
-            return
-        if error is None:
-            opened.close()
-            return
-        if recorder is session.current:
-            recorder.fail(opened.request_id, error_text(error))
-        opened.close(_ERROR)
+def refuse_unnamed(value: object, /) -> NoReturn:
+    """Raise for an attribute without a name."""
+    raise UsageError(
+        f"attributes of a request have names: write latprof.request(name=...), "
+        f"not latprof.request({value!r})"
+    )
+
+
+def refuse_reentry() -> NoReturn:
+    """Raise for a block that is entered while it is open."""
+    raise UsageError("this request is open already: write `with latprof.request(...):`")
+
+
+def note_attributes(request_id: int, attributes: Mapping[str, object], /) -> None:
+    """Tell the recorder what is known of a request that is not closed yet."""
+    if session.current is not None:
+        session.current.note(request_id, attributes)
+
+
+def note_failure(request_id: int, error: BaseException, /) -> None:
+    """Tell the recorder why a request fails, before it is closed."""
+    if session.current is not None:
+        session.current.fail(request_id, error_text(error))
 
 
 def annotate(**attributes: object) -> None:
@@ -115,9 +105,5 @@ def annotate(**attributes: object) -> None:
         >>> import latprof as lp
         >>> lp.annotate(tokens=128)
     """
-    recorder = session.current
-    if recorder is None:
-        return
-    request_id = core.current_request_id()
-    if request_id >= 0:
-        recorder.note(request_id, attributes)
+    if (request_id := core.current_request_id()) >= 0:
+        note_attributes(request_id, attributes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 from latprof.errors import RecordingError
@@ -36,9 +36,6 @@ class Clock(Protocol):
 
 class Session(Protocol):
     """What marks in the code under test need of a recorder."""
-
-    request_ids: Iterator[int] | None
-    """Ids that no request has yet; None where a driver alone marks requests."""
 
     def note(self, request_id: int, attributes: Mapping[str, object]) -> None:
         """Add attributes to an open request."""

@@ -2,12 +2,12 @@
  *
  * A closed stage or request becomes one fixed-width row in a buffer that the recorder drains
  * (rows.h). What is read at its edges stands in probes.h, who is inside what in lanes.h
- * and requests.h.
+ * and requests.h, what users write around a request in blocks.h.
  *
  * All state is guarded by the GIL: a free-threaded interpreter turns it on when it imports this.
  * `_plain.py` is the same in Python, for machines without a compiler; the tests run against both.
  */
-#include "requests.h"
+#include "blocks.h"
 
 /* ----------------------------------------------------------------- stage */
 
@@ -74,17 +74,6 @@ static PyObject *stage_exit(PyObject *self, PyObject *const *args, Py_ssize_t co
         take_out(lane, depth);
     }
     Py_RETURN_NONE;
-}
-
-/* What happens once a stage, not once a span, is done in Python. */
-static PyObject *call_python(const char *module, const char *name, PyObject *first, PyObject *second)
-{
-    PyObject *home = PyImport_ImportModule(module);
-    PyObject *function = home == NULL ? NULL : PyObject_GetAttrString(home, name);
-    PyObject *result = function == NULL ? NULL : PyObject_CallFunctionObjArgs(function, first, second, NULL);
-    Py_XDECREF(home);
-    Py_XDECREF(function);
-    return result;
 }
 
 static PyObject *stage_call(PyObject *stage, PyObject *args, PyObject *keywords)
@@ -199,12 +188,13 @@ static PyObject *core_stage(PyObject *Py_UNUSED(module), PyObject *name)
 static PyObject *core_start(PyObject *Py_UNUSED(module), PyObject *args)
 {
     PyObject *clock = Py_None;
-    int full;
-    if (!PyArg_ParseTuple(args, "p|O:start", &full, &clock))
+    int full, takes_requests = 1;
+    if (!PyArg_ParseTuple(args, "p|Op:start", &full, &clock, &takes_requests))
         return NULL;
     Py_XSETREF(clock_function, clock == Py_None ? NULL : Py_NewRef(clock));
     spans.count = requests.count = 0;
     overflow = next_span_id = 0;
+    next_request_id = takes_requests ? 0 : UNKNOWN;
     full_probe = full;
     generation++;
     active = 1;
@@ -248,8 +238,7 @@ static PyObject *core_current_request_id(PyObject *Py_UNUSED(module), PyObject *
     Lane *lane = active ? this_lane() : NULL;
     if (active && lane == NULL)
         return NULL;
-    int is_open = lane != NULL && lane->origin != NULL && lane->origin->is_open;
-    return PyLong_FromLongLong(is_open ? lane->request_id : UNKNOWN);
+    return PyLong_FromLongLong(lane == NULL ? UNKNOWN : open_request_id(lane));
 }
 
 static PyObject *core_current_span_id(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
@@ -274,7 +263,8 @@ static PyMethodDef core_methods[] = {
     {"stage", core_stage, METH_O,
      "stage(name, /)\n--\n\nReturn the stage called `name`; the same object for the same name."},
     {"start", core_start, METH_VARARGS,
-     "start(full, clock=None, /)\n--\n\nBegin to record, dropping whatever was not drained."},
+     "start(full, clock=None, takes_requests=True, /)\n--\n\n"
+     "Begin to record, dropping whatever was not drained. Blocks are requests, unless a driver alone marks them."},
     {"stop", core_stop, METH_NOARGS, "stop()\n--\n\nStop recording; rows can still be drained."},
     {"after_fork", core_after_fork, METH_NOARGS,
      "after_fork()\n--\n\nForget the parent's recording in a forked child."},
@@ -299,7 +289,8 @@ static struct PyModuleDef core_module = {
 PyMODINIT_FUNC PyInit__core(void)
 {
     LaneType.tp_hash = RequestType.tp_hash = PyBaseObject_Type.tp_hash;
-    if (PyType_Ready(&StageType) < 0 || PyType_Ready(&LaneType) < 0 || PyType_Ready(&RequestType) < 0)
+    if (PyType_Ready(&StageType) < 0 || PyType_Ready(&LaneType) < 0 || PyType_Ready(&RequestType) < 0 ||
+        PyType_Ready(&BlockType) < 0)
         return NULL;
     stages = PyDict_New();
     stage_names = PyList_New(0);
@@ -309,6 +300,7 @@ PyMODINIT_FUNC PyInit__core(void)
         return NULL;
     PyObject *module = PyModule_Create(&core_module);
     if (module == NULL || PyModule_AddObjectRef(module, "Request", (PyObject *)&RequestType) < 0 ||
+        PyModule_AddObjectRef(module, "Block", (PyObject *)&BlockType) < 0 ||
         PyModule_AddObjectRef(module, "Lane", (PyObject *)&LaneType) < 0 ||
         PyModule_AddObjectRef(module, "Stage", (PyObject *)&StageType) < 0) {
         Py_XDECREF(module);

@@ -82,6 +82,12 @@ static int64_t innermost_span(Lane *lane)
     return lane->depth ? lane->frames[lane->depth - 1].span_id : lane->parent_id;
 }
 
+/* The request that this lane works for, or UNKNOWN. */
+static int64_t open_request_id(Lane *lane)
+{
+    return lane->origin != NULL && lane->origin->is_open ? lane->request_id : UNKNOWN;
+}
+
 /* A lane that branches off `from`, which may be NULL. */
 static Lane *lane_new(PyTypeObject *type, Lane *from)
 {

@@ -4,6 +4,27 @@
 
 #include "lanes.h"
 
+/* A request that is the current one of this context from now on; closed already where nothing records. */
+static Lane *open_request(int64_t request_id, int64_t intended_ns, int32_t worker)
+{
+    Lane *around = active ? this_lane() : NULL;
+    Lane *request = active && around == NULL ? NULL : lane_new(&RequestType, NULL);
+    if (request == NULL)
+        return NULL;
+    request->origin = request;
+    request->outer = (Lane *)Py_XNewRef((PyObject *)around);
+    request->request_id = request_id;
+    request->intended_ns = intended_ns;
+    request->worker = worker;
+    request->is_open = active;
+    if (active && settle(request) < 0) {
+        Py_DECREF(request);
+        return NULL;
+    }
+    request->started_ns = now_ns();
+    return request;
+}
+
 static PyObject *request_new(PyObject *Py_UNUSED(type), PyObject *const *args, size_t nargsf,
                              PyObject *keywords)
 {
@@ -18,22 +39,7 @@ static PyObject *request_new(PyObject *Py_UNUSED(type), PyObject *const *args, s
         if (given[i] == -1 && PyErr_Occurred())
             return NULL;
     }
-    Lane *around = active ? this_lane() : NULL;
-    Lane *request = active && around == NULL ? NULL : lane_new(&RequestType, NULL);
-    if (request == NULL)
-        return NULL;
-    request->origin = request;
-    request->outer = (Lane *)Py_XNewRef((PyObject *)around);
-    request->request_id = given[0];
-    request->intended_ns = given[1];
-    request->worker = (int32_t)given[2];
-    request->is_open = active;
-    if (active && settle(request) < 0) {
-        Py_DECREF(request);
-        return NULL;
-    }
-    request->started_ns = now_ns();
-    return (PyObject *)request;
+    return (PyObject *)open_request(given[0], given[1], (int32_t)given[2]);
 }
 
 static void write_request(Lane *request, int64_t finished_ns, int32_t status)
@@ -47,22 +53,33 @@ static void write_request(Lane *request, int64_t finished_ns, int32_t status)
                             request->worker, status};
 }
 
+static int is_live(Lane *request)
+{
+    return request->is_open && request->generation == generation && active;
+}
+
+/* Close a live request; -1 with an exception set where memory is out. */
+static int close_request(Lane *request, int64_t finished_ns, int32_t status)
+{
+    request->is_open = 0;
+    write_request(request, finished_ns, status);
+    Lane *outer = request->outer, *current = this_lane();
+    request->outer = NULL;
+    /* A watching thread that closes somebody else's request has another lane: it keeps that. */
+    int failed = current == NULL || (current == request && outer != NULL && settle(outer) < 0);
+    Py_XDECREF(outer);
+    return failed ? -1 : 0;
+}
+
 static PyObject *request_close(Lane *request, PyObject *const *args, Py_ssize_t count)
 {
     int64_t finished_ns = now_ns();
     long status = count > 0 ? PyLong_AsLong(args[0]) : 0;
     if (status == -1 && PyErr_Occurred())
         return NULL;
-    if (!request->is_open || request->generation != generation || !active)
+    if (!is_live(request))
         return PyLong_FromLong(UNKNOWN);
-    request->is_open = 0;
-    write_request(request, finished_ns, (int32_t)status);
-    Lane *outer = request->outer, *current = this_lane();
-    request->outer = NULL;
-    /* A watching thread that closes somebody else's request has another lane: it keeps that. */
-    int failed = current == NULL || (current == request && outer != NULL && settle(outer) < 0);
-    Py_XDECREF(outer);
-    return failed ? NULL : PyLong_FromLongLong(finished_ns);
+    return close_request(request, finished_ns, (int32_t)status) < 0 ? NULL : PyLong_FromLongLong(finished_ns);
 }
 
 static PyObject *request_id(Lane *request, void *Py_UNUSED(closure))
