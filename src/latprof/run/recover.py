@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import os
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -21,14 +23,19 @@ from latprof.run.columns import AttributeColumns
 from latprof.run.devicetimes import DeviceTimes
 from latprof.run.disk import as_folder, lock, sync_folder
 from latprof.run.model import Run
+from latprof.run.order import KEY, Arrivals
 from latprof.run.schema import PHASES, REQUESTS, TABLES
+from latprof.run.sent import FILE as SENT_FILE
+from latprof.run.sent import Sent
 from latprof.run.spool import STREAMS, stream_path
 from latprof.run.store import check_tables, open_run
 from latprof.run.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
+
+    import numpy.typing as npt
 
 __all__ = ["finish", "recover"]
 
@@ -39,8 +46,8 @@ _GROUP_TEXT_BYTES = 1 << 28
 def finish(folder: Path | str, *, temporary: bool = False) -> Run:
     """Turn the spool in a folder into a finished run. On a finished run it only opens it.
 
-    Spans and signals are packed batch by batch, so memory stays bounded; requests are held at once,
-    to be put in order of arrival, and so is what devices did, to be added to the spans.
+    All is packed part by part, so memory stays bounded but for 8 bytes a request, its service time
+    to find the steady phase in, and for what devices did, which is added to the spans.
 
     Args:
         folder: Where the spool is; it must have been closed.
@@ -127,6 +134,7 @@ def _delete_spool(folder: Path) -> None:
     with contextlib.suppress(OSError):
         for name in STREAMS:
             stream_path(folder, name).unlink(missing_ok=True)
+        (folder / SENT_FILE).unlink(missing_ok=True)
         sync_folder(folder)
 
 
@@ -150,50 +158,78 @@ def _groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa
 
 
 def _write_requests(folder: Path, manifest: run_json.Manifest) -> int:
-    table = _arrivals(folder)
-    table = table.add_column(len(REQUESTS) - 1, REQUESTS.field("phase"), _phases(table, manifest))
-    groups = list(_parts(table))
-    attributes = _attributes(folder, groups)
+    source = stream_path(folder, "requests")
+    spooled = functools.partial(stream.batches, source, STREAMS["requests"])
+    arrivals = Arrivals(validation.checked(spooled(), "requests", source), spooled)
+    service_ns = np.empty(arrivals.rows, np.int64)
+    try:
+        attributes = AttributeColumns(_surveyed(arrivals, service_ns))
+    except ValueError as error:
+        raise RunFormatError(source, one_line(error)) from error
+    codes = _phases(service_ns, manifest)
+    del service_ns
     schema = pa.schema([*REQUESTS, *attributes.fields])
-    typed = (_typed(group, attributes, schema) for group in groups)
+    groups = _cut(arrivals.parts(STREAMS["requests"].names), _group_rows(arrivals))
+    sent = Sent(folder)
+    typed = (
+        _typed(group, {"phase": phase, "sent_ns": sent.of(group["request_id"])}, attributes, schema)
+        for group, phase in _beside(groups, codes)
+    )
     return parquet.write(parquet.path(folder, "requests"), schema, typed)
 
 
-def _attributes(folder: Path, groups: list[pa.Table]) -> AttributeColumns:
-    try:
-        return AttributeColumns(group["attributes"] for group in groups)
-    except ValueError as error:
-        raise RunFormatError(stream_path(folder, "requests"), one_line(error)) from error
+def _surveyed(arrivals: Arrivals, service_ns: npt.NDArray[np.int64]) -> Iterator[pa.ChunkedArray]:
+    """Yield the attributes of all requests, and put their service times where they go."""
+    row = 0
+    for part in arrivals.parts((*KEY, "started_ns", "finished_ns", "attributes")):
+        place = slice(row, row := row + part.num_rows)
+        service_ns[place] = pc.subtract(part["finished_ns"], part["started_ns"]).to_numpy()
+        yield part["attributes"]
 
 
-def _typed(group: pa.Table, attributes: AttributeColumns, schema: pa.Schema) -> pa.Table:
-    own = group.drop_columns("attributes").columns
+def _group_rows(arrivals: Arrivals) -> int:
+    """Return how many requests go into a row group, so that their attributes fit one of text."""
+    texts = 1 + arrivals.text_bytes // _GROUP_TEXT_BYTES
+    return max(1, min(parquet.ROW_GROUP, arrivals.rows // texts))
+
+
+def _cut(parts: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
+    """Cut a table that comes in parts into others of `rows` each; the last may have fewer."""
+    held: pa.Table | None = None
+    for part in parts:
+        held = part if held is None else pa.concat_tables([held, part])
+        while held.num_rows >= rows:
+            yield held.slice(0, rows).unify_dictionaries()
+            held = held.slice(rows)
+    if held is not None and held.num_rows:
+        yield held.unify_dictionaries()
+
+
+def _beside(
+    groups: Iterable[pa.Table], codes: npt.NDArray[np.int8]
+) -> Iterator[tuple[pa.Table, pa.DictionaryArray]]:
+    """Yield each group with its part of a column of phases."""
+    row = 0
+    for group in groups:
+        part = codes[row : (row := row + group.num_rows)]
+        yield group, pa.DictionaryArray.from_arrays(pa.array(part, pa.int32()), pa.array(PHASES))
+
+
+def _typed(
+    group: pa.Table,
+    found: Mapping[str, pa.Array],
+    attributes: AttributeColumns,
+    schema: pa.Schema,
+) -> pa.Table:
+    columns = {name: group[name] for name in group.column_names} | dict(found)
+    own = [columns[name] for name in REQUESTS.names]
     return pa.Table.from_arrays([*own, *attributes.of(group["attributes"])], schema=schema)
 
 
-def _arrivals(folder: Path) -> pa.Table:
-    """Return the spooled requests in order of arrival."""
-    table = pa.Table.from_batches(_spooled(folder, "requests"), STREAMS["requests"])
-    # Arrow takes rows of text only where all of it ends below 2 GiB, unless it is large text.
-    texts = table["attributes"].cast(pa.large_string())
-    table = table.set_column(table.num_columns - 1, "attributes", texts).unify_dictionaries()
-    keys = [("intended_ns", "ascending"), ("request_id", "ascending")]
-    return table.take(pc.sort_indices(table, keys))
-
-
-def _parts(table: pa.Table) -> Iterator[pa.Table]:
-    """Cut requests into parts whose attributes fit an array of text."""
-    texts = 1 + table["attributes"].nbytes // _GROUP_TEXT_BYTES
-    rows = max(1, min(parquet.ROW_GROUP, table.num_rows // texts))
-    for start in range(0, table.num_rows, rows):
-        yield table.slice(start, rows)
-
-
-def _phases(table: pa.Table, manifest: run_json.Manifest) -> pa.DictionaryArray:
+def _phases(service_ns: npt.NDArray[np.int64], manifest: run_json.Manifest) -> npt.NDArray[np.int8]:
     """Return the phase of each request, and note the class of the run in its manifest."""
     from latprof.analysis.phases import phases
 
-    service_ns = pc.subtract(table["finished_ns"], table["started_ns"]).to_numpy()
     result = phases(service_ns, manifest["warmup"])
     manifest["steady"] = {
         "class": result.steady_class,
@@ -201,7 +237,7 @@ def _phases(table: pa.Table, manifest: run_json.Manifest) -> pa.DictionaryArray:
         "change": result.change,
         "evidence": result.evidence,
     }
-    return pa.DictionaryArray.from_arrays(pa.array(result.codes, pa.int32()), pa.array(PHASES))
+    return result.codes
 
 
 def _validity(run: Run) -> dict[str, Any]:
