@@ -31,8 +31,16 @@ if TYPE_CHECKING:  # `as` says to type checkers that the name is public here
     from latprof.load.profile import profile as profile
     from latprof.load.scenarios import Concurrent as Concurrent
     from latprof.load.scenarios import Constant as Constant
+    from latprof.load.scenarios import Gamma as Gamma
+    from latprof.load.scenarios import IdleSweep as IdleSweep
+    from latprof.load.scenarios import MultiStream as MultiStream
+    from latprof.load.scenarios import Offline as Offline
     from latprof.load.scenarios import Poisson as Poisson
+    from latprof.load.scenarios import Ramp as Ramp
+    from latprof.load.scenarios import Replay as Replay
     from latprof.load.scenarios import SingleStream as SingleStream
+    from latprof.load.scenarios import Spike as Spike
+    from latprof.load.scenarios import Step as Step
     from latprof.recording.instrument import instrument as instrument
     from latprof.recording.recorder import record as record
     from latprof.recording.request import annotate as annotate
@@ -66,7 +74,20 @@ _HOMES = {
     ),
     "latprof.load.duel.contest": ("duel",),
     "latprof.load.profile": ("profile",),
-    "latprof.load.scenarios": ("Concurrent", "Constant", "Poisson", "SingleStream"),
+    "latprof.load.scenarios": (
+        "Concurrent",
+        "Constant",
+        "Gamma",
+        "IdleSweep",
+        "MultiStream",
+        "Offline",
+        "Poisson",
+        "Ramp",
+        "Replay",
+        "SingleStream",
+        "Spike",
+        "Step",
+    ),
     "latprof.recording.instrument": ("instrument",),
     "latprof.recording.recorder": ("record",),
     "latprof.recording.request": ("annotate", "request"),
