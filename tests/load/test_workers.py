@@ -160,23 +160,6 @@ def test_what_the_target_returns_is_of_no_concern(carry_out):
     assert carry_out(lambda _: Odd(), SingleStream()).statuses == ["ok"]
 
 
-def test_a_promise_is_no_answer(carry_out):
-    async def answer(value):
-        return value
-
-    def numbers(value):
-        yield value
-
-    async def stream(value):
-        yield value
-
-    for function, hint in ((answer, "async def"), (numbers, "consume"), (stream, "consume")):
-        driven = carry_out(lambda value, function=function: function(value), SingleStream())
-        assert driven.statuses == ["error"]
-        assert "has not done anything yet" in driven.errors[0]
-        assert hint in driven.errors[0]
-
-
 def test_a_request_beyond_its_timeout_is_closed_and_the_run_goes_on(carry_out, released):
     def target(value):
         if value == 1:

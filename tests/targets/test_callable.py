@@ -17,6 +17,15 @@ async def coroutine(value):
     return value
 
 
+async def async_generator(value):
+    yield value
+
+
+class AsyncGenerating:
+    async def __call__(self, value):
+        yield value
+
+
 class Service:
     stages = ("tokenize",)
 
@@ -56,6 +65,9 @@ class AsyncCallable:
         (Callable(), "Callable", False),
         (AsyncCallable(), "AsyncCallable", True),
         (functools.partial(AsyncCallable()), "AsyncCallable", True),
+        (async_generator, "async_generator", True),
+        (functools.partial(async_generator), "async_generator", True),
+        (AsyncGenerating(), "AsyncGenerating", True),
     ],
 )
 def test_every_kind_of_target(target, name, is_async):

@@ -7,9 +7,11 @@ import contextlib
 import itertools
 import threading
 import time
+from types import AsyncGeneratorType
 from typing import TYPE_CHECKING, Any
 
 from latprof.load.crew import Crew
+from latprof.load.items import LAZY, consume_async
 from latprof.load.slack import no_slack
 from latprof.load.traffic import ERROR, OK
 from latprof.recording.core import Request
@@ -212,7 +214,11 @@ class _Task:
         self.request = request = Request(index, intended_ns, self.number)
         status = OK
         try:
-            await traffic.call(traffic.inputs[index % len(traffic.inputs)])
+            answer = traffic.call(traffic.inputs[index % len(traffic.inputs)])
+            if answer.__class__ is not AsyncGeneratorType:
+                answer = await answer
+            if answer.__class__ in LAZY:
+                await consume_async(answer, self)
         except BaseException as error:  # noqa: BLE001 - whatever a target raises is an error row
             status = ERROR
             if self.request is not None:  # else it was closed for this task, then cancelled

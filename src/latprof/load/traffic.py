@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import itertools
 import sys
-from types import AsyncGeneratorType, CoroutineType, GeneratorType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from latprof.clock import SYSTEM_CLOCK, Clock
-from latprof.errors import TargetError
 from latprof.recording.request import error_text
 from latprof.run.vocabulary import STATUSES
 
@@ -19,12 +17,9 @@ if TYPE_CHECKING:
     from latprof.recording.core import Request
     from latprof.targets.callable import Target
 
-__all__ = ["ERROR", "INTERRUPTED", "LAZY", "OK", "TIMEOUT", "Traffic", "refuse_promise"]
+__all__ = ["ERROR", "INTERRUPTED", "OK", "TIMEOUT", "Traffic"]
 
 OK, ERROR, TIMEOUT = (STATUSES.index(status) for status in ("ok", "error", "timeout"))
-
-LAZY = frozenset((CoroutineType, GeneratorType, AsyncGeneratorType))
-"""What a call can return before it has done anything."""
 
 INTERRUPTED = "interrupted"
 """The error of a request that Ctrl-C cut short."""
@@ -114,18 +109,3 @@ class Traffic:
         """Close a request that Ctrl-C cut short; return False where it had closed by itself."""
         self.note_failure(request.request_id, INTERRUPTED)
         return request.close(ERROR) >= 0
-
-
-def refuse_promise(result: Any) -> NoReturn:
-    """Raise for a call that returned one of `LAZY`: its time would be that of doing nothing."""
-    kind = type(result).__name__
-    if not isinstance(result, AsyncGeneratorType):
-        result.close()
-    raise TargetError(
-        f"the target returned a {kind}, which has not done anything yet: "
-        + (
-            "make the target an async def"
-            if isinstance(result, CoroutineType)
-            else "consume it inside the target"
-        )
-    )

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from latprof.errors import UsageError
 from latprof.load.crew import Crew
+from latprof.load.items import LAZY, consume
 from latprof.load.slack import no_slack
-from latprof.load.traffic import ERROR, LAZY, OK, Traffic, refuse_promise
+from latprof.load.traffic import ERROR, OK, Traffic
 from latprof.recording.core import Request
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Worker:
             try:
                 result = call(inputs[index % size])
                 if result.__class__ in LAZY:
-                    refuse_promise(result)
+                    consume(result, self)
             except BaseException as error:  # noqa: BLE001 - whatever it raises is an error row
                 status = ERROR
                 if self.request is not None:  # else it was closed for this worker long ago

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["ATTRIBUTE_PREFIX", "PHASES", "STATUSES"]
+__all__ = ["ATTRIBUTE_PREFIX", "FIRST_ITEM", "NEXT_ITEM", "PHASES", "STATUSES"]
 
 ATTRIBUTE_PREFIX = "attr."
 STATUSES = ("ok", "error", "timeout", "dropped")
 PHASES = ("cold", "warmup", "steady")
+FIRST_ITEM, NEXT_ITEM = "first_item", "next_item"
+"""Stages of a target that yields: until its first item, and from each item to the next."""

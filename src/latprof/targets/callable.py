@@ -25,7 +25,8 @@ class Target:
     Args:
         given: The user's own object.
         name: What reports call it: `module.qualname` of a function, or of an object's class.
-        is_async: Whether a call returns a coroutine, which then runs on an event loop.
+        is_async: Whether a call returns a coroutine or an async generator, which then runs on an
+            event loop.
     """
 
     given: Any
@@ -61,7 +62,8 @@ def resolve(target: object) -> Target:
 
     Args:
         target: A callable of one input (function, coroutine function, bound method, object with
-            `__call__`), or an object with a method `predict` of one input.
+            `__call__`), or an object with a method `predict` of one input. Where it is, or returns,
+            a generator or an async generator, its items are taken inside the request.
 
     Raises:
         UsageError: It is neither.
@@ -91,9 +93,12 @@ def _name(target: object) -> str:
 
 
 def _is_async(call: Callable[[Any], Any]) -> bool:
-    """Return whether calling gives a coroutine: an async function, or an async `__call__`."""
+    """Return whether calling gives what only an event loop can carry out.
+
+    That is a coroutine or an async generator, of an async function or of an async `__call__`.
+    """
     while isinstance(call, functools.partial):
         call = call.func
-    return inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(
-        getattr(type(call), "__call__", None)  # noqa: B004 - the method itself is looked at
-    )
+    own = getattr(type(call), "__call__", None)  # noqa: B004 - the method itself is looked at
+    kinds = (inspect.iscoroutinefunction, inspect.isasyncgenfunction)
+    return any(is_kind(each) for is_kind in kinds for each in (call, own))
