@@ -38,6 +38,7 @@ class TableRun:
 def _request(index, given):
     row = {
         "request_id": index,
+        "sent_ns": None,
         "started_ns": 0,
         "status": "ok",
         "error": None,
