@@ -102,8 +102,10 @@ def _block(table: pa.Table, rows: Indices) -> Block:
 
 def load_spans(run: Run, requests: Requests) -> Spans:
     """Return the spans of `requests`."""
+    tables = list(_batches(run, "request_id"))
+    if not tables:  # then millions of requests need not be laid out for them
+        return Spans([], Line(np.empty(0, np.int64), np.empty(0, np.int64)), [])
     places = Places(requests.request_id)
-    tables = _batches(run, "request_id")
     batches = [(table, places.of(int64s(table, "request_id"))) for table in tables]
     line = Line(requests.started_ns, requests.service_ns)
     return Spans(_names(batches), line, batches)

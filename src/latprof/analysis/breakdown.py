@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from latprof.analysis.devicetime import DeviceTime
+    from latprof.analysis.measured import Requests
     from latprof.analysis.parts import Part
     from latprof.run.model import Quantile, Run
 
-__all__ = ["COLUMNS", "breakdown"]
+__all__ = ["COLUMNS", "breakdown", "breakdown_of"]
 
 _QUANTILES = (0.50, 0.90, 0.95, 0.99)
 _NAMES = tuple(f"p{100 * q:.0f}" for q in _QUANTILES)
@@ -62,7 +63,11 @@ def breakdown(run: Run) -> pd.DataFrame:
         Without a measured request the table is empty; in a run that never had any request, rows
         are per stage over spans, `requests` is 0 and there is no queue, untracked or total.
     """
-    requests = load_requests(run)
+    return breakdown_of(run, load_requests(run))
+
+
+def breakdown_of(run: Run, requests: Requests) -> pd.DataFrame:
+    """Return the `breakdown` of a run whose requests are loaded already."""
     if not requests.request_id.size:
         return _by_span(run)
     measured = requests.pick(requests.ok & requests.steady)

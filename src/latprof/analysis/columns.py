@@ -36,8 +36,8 @@ def words(table: pa.Table, name: str) -> tuple[npt.NDArray[Any], list[str]]:
     return np.concatenate(codes) if codes else np.empty(0, kind), names
 
 
-def codes_of(table: pa.Table, name: str, known: Sequence[str]) -> npt.NDArray[np.int64]:
+def codes_of(table: pa.Table, name: str, known: Sequence[str]) -> npt.NDArray[np.int8]:
     """Return a column of words as indices into `known`, which must hold every word of it."""
     codes, names = words(table, name)
-    places = np.array([known.index(each) for each in names], dtype=np.int64)
-    return places[codes] if codes.size else np.empty(0, np.int64)
+    places = np.array([known.index(each) for each in names], dtype=np.int8)
+    return places[codes] if codes.size else np.empty(0, np.int8)

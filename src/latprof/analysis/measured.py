@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Requests", "load_measured", "load_requests"]
 
 Int64s = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.int8]
 
 
 class Requests(NamedTuple):
@@ -36,8 +37,8 @@ class Requests(NamedTuple):
     started_ns: Int64s
     finished_ns: Int64s
     worker: Int64s
-    status: Int64s
-    phase: Int64s
+    status: Codes
+    phase: Codes
 
     @property
     def latency_ns(self) -> Int64s:
@@ -65,15 +66,17 @@ class Requests(NamedTuple):
         return np.equal(self.phase, PHASES.index("steady"))
 
     def pick(self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> Requests:
-        """Return the chosen requests."""
-        return Requests(*(column[chosen] for column in self))
+        """Return the chosen requests: views where a mask chooses neighbours, as it mostly does."""
+        place = _stretch(chosen) if chosen.dtype == np.bool_ else None
+        return Requests._make(column[chosen if place is None else place] for column in self)
 
 
 def load_requests(run: Run) -> Requests:
     """Return all requests of a run."""
-    table = run.table("requests", list(Requests._fields))
-    columns = [int64s(table, name) for name in Requests._fields[:5]]
-    status, phase = codes_of(table, "status", STATUSES), codes_of(table, "phase", PHASES)
+    # One column at a time, so that only one is held twice.
+    columns = [int64s(run.table("requests", [name]), name) for name in Requests._fields[:5]]
+    status = codes_of(run.table("requests", ["status"]), "status", STATUSES)
+    phase = codes_of(run.table("requests", ["phase"]), "phase", PHASES)
     requests = Requests._make((*columns, status, phase))
     if _in_order(requests):
         return requests
@@ -87,6 +90,15 @@ def load_measured(run: Run) -> Requests:
 
 
 def _in_order(requests: Requests) -> bool:
-    steps = np.diff(requests.intended_ns)
-    ids = np.diff(requests.request_id)
-    return bool(np.all((steps > 0) | ((steps == 0) & (ids > 0))))
+    early, late = requests.intended_ns[:-1], requests.intended_ns[1:]
+    ties = requests.request_id[:-1] < requests.request_id[1:]
+    return bool(np.all((early < late) | ((early == late) & ties)))
+
+
+def _stretch(chosen: npt.NDArray[Any]) -> slice | None:
+    """Return where the chosen ones lie, None where others lie among them."""
+    if not chosen.any():
+        return slice(0, 0)
+    first = int(np.argmax(chosen))
+    stop = chosen.size - int(np.argmax(chosen[::-1]))
+    return slice(first, stop) if np.count_nonzero(chosen) == stop - first else None

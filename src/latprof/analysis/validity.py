@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latprof.analysis.breakdown import breakdown
+from latprof.analysis.breakdown import breakdown_of
 from latprof.analysis.columns import words
 from latprof.analysis.devicetime import host_bound
 from latprof.analysis.lateness import at_rank, find_backlog, lateness, utilisation
@@ -84,7 +84,7 @@ def judge(run: Run) -> Validity:
     """
     requests = load_requests(run)
     measured = requests.pick(requests.ok & requests.steady)
-    facts = _Facts(run.manifest, requests, measured, _cut_off(run), breakdown(run))
+    facts = _Facts(run.manifest, requests, measured, _cut_off(run), breakdown_of(run, requests))
     found = [reason for check in _CHECKS for reason in check(facts)]
     reasons = sorted(found, key=lambda reason: -_GRAVITY.index(reason.severity))
     return Validity(reasons[0].severity if reasons else _NOTE, tuple(reasons))

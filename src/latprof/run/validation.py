@@ -84,15 +84,15 @@ def checked(batches: Iterable[pa.RecordBatch], name: str, source: Path) -> Itera
     """
     rules = _RULES[name]
     totals: dict[str, float] = {}
-    identities: list[npt.NDArray[np.int64]] = []
+    identities = _Identities()
     for batch in batches:
         problem = _problem(batch, name, rules, totals)
         if problem:
             raise RunFormatError(source, problem)
         if rules.identity:
-            identities.append(_numbers(batch, rules.identity))
+            identities.add(_numbers(batch, rules.identity))
         yield batch
-    if _repeats(identities):
+    if identities.repeat():
         raise RunFormatError(source, f"has two rows with one {rules.identity}")
 
 
@@ -179,9 +179,28 @@ def _numbers(batch: pa.RecordBatch, column: str, absent: int = 0) -> npt.NDArray
     return np.asarray(present.to_numpy())
 
 
-def _repeats(parts: list[npt.NDArray[np.int64]]) -> bool:
-    if not parts:
-        return False
-    values = np.concatenate(parts)
-    values.sort(kind="stable")  # ids come almost in order, which a stable sort makes use of
-    return bool(np.any(values[1:] == values[:-1]))
+class _Identities:
+    """Which identities came, as runs of consecutive ones: they come almost in order.
+
+    So tens of millions take no room to speak of.
+    """
+
+    def __init__(self) -> None:
+        self._firsts: list[npt.NDArray[np.int64]] = []
+        self._lasts: list[npt.NDArray[np.int64]] = []
+
+    def add(self, values: npt.NDArray[np.int64]) -> None:
+        if not values.size:
+            return
+        values = np.sort(values, kind="stable")  # which makes use of their order
+        cuts = np.flatnonzero(np.diff(values) != 1)
+        self._firsts.append(np.append(values[:1], values[cuts + 1]))
+        self._lasts.append(np.append(values[cuts], values[-1:]))
+
+    def repeat(self) -> bool:
+        """Return whether one came twice: then two runs share it."""
+        if not self._firsts:
+            return False
+        firsts, lasts = np.concatenate(self._firsts), np.concatenate(self._lasts)
+        order = np.argsort(firsts, kind="stable")
+        return bool(np.any(firsts[order][1:] <= lasts[order][:-1]))
