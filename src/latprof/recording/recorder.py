@@ -27,6 +27,7 @@ from latprof.recording.rows import (
     span_rows,
 )
 from latprof.recording.session import Clock, Lap
+from latprof.recording.tally import Tally
 from latprof.run.disk import as_folder, refusals
 from latprof.run.environment import fingerprint
 from latprof.run.model import Run
@@ -50,12 +51,25 @@ _POURING_ROWS = 8192
 
 @dataclass(slots=True)
 class Counts:
-    """How much was recorded so far."""
+    """How much was recorded so far, and how it went.
+
+    Attributes:
+        requests: Finished ones.
+        errors: Those of them that were not answered.
+        spans: Closed ones.
+        overflow: Rows that were lost.
+        p50_ns: Median latency of those that were answered, within 1 %; None without any.
+        p99_ns: Its 99th percentile.
+        late_p99_ns: How late requests left although their worker was free; None in a closed loop.
+    """
 
     requests: int = 0
     errors: int = 0
     spans: int = 0
     overflow: int = 0
+    p50_ns: int | None = None
+    p99_ns: int | None = None
+    late_p99_ns: int | None = None
 
 
 class Recorder:
@@ -100,6 +114,7 @@ class Recorder:
         self._takes_signals = signals
         self._signals: ProcessSignals | None = None
         self._on_flush = on_flush
+        self._tally = Tally()
         self._clock = clock
         self._notes: dict[int, dict[str, object]] = {}
         self._errors: dict[int, str] = {}
@@ -255,8 +270,11 @@ class Recorder:
         Ctrl-C reaches the main thread, and would leave the lock of a half drawn display closed.
         """
         if self._on_flush is not None:
+            tally, counts = self._tally, self.counts
+            counts.p50_ns, counts.p99_ns = map(tally.latencies.quantile, (0.5, 0.99))
+            counts.late_p99_ns = tally.lateness.quantile(0.99)
             with contextlib.suppress(Exception):  # a display that is gone, say
-                self._on_flush(self.counts)
+                self._on_flush(counts)
 
     def _sample(self) -> Mapping[str, float]:
         try:
@@ -279,6 +297,8 @@ class Recorder:
             self._spool.flush()
             self.counts.requests += len(rows)
             self.counts.errors += int((rows["status"] != 0).sum())
+            if self._on_flush is not None:
+                self._tally.add(rows)
 
     def _append_signals(self, values: Mapping[str, float]) -> None:
         now_ns = core.now_ns()
