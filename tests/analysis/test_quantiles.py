@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.signal import lfilter
 from scipy.stats import binom, norm
 
+from latprof.analysis.effective import effective_size
 from latprof.analysis.quantiles import interval_ranks, nearest_rank, quantile, quantiles
 from latprof.errors import UsageError
 
@@ -203,3 +204,13 @@ def test_counting_correlated_requests_as_independent_would_fail():
         values = np.sort(1e6 * sojourns(np.random.default_rng(seed), 10000))
         held += values[low - 1] <= aim <= values[high - 1]
     assert held / 100 < 0.75
+
+
+def test_a_tail_that_was_spared_its_clusters_is_worth_no_more_than_the_values_near_it():
+    """What lies beyond p99.5 is spread evenly, what lies just before it comes in five spells."""
+    index = np.arange(10_000)
+    values = index * 7919 % 10_000 // 100
+    values[index % 2_000 < 10] = 200
+    values[50::200] = 300
+    assert effective_size(values > 200, 0.995) == 10_000
+    assert quantile(values, 0.995).n_effective < 5_000
