@@ -17,6 +17,7 @@ from typing import Any, Literal, Self
 
 from latprof.errors import LatprofError, RecordingError, StorageError, UsageError
 from latprof.recording import core, session
+from latprof.recording.adapters.sightings import Sighting, Sightings
 from latprof.recording.propagation import Propagation
 from latprof.recording.rows import (
     RequestColumns,
@@ -118,7 +119,8 @@ class Recorder:
         self._clock = clock
         self._notes: dict[int, dict[str, object]] = {}
         self._errors: dict[int, str] = {}
-        self._columns = RequestColumns(self._notes, self._errors)
+        self._sightings = Sightings()
+        self._columns = RequestColumns(self._notes, self._sightings, self._errors)
         self._propagation = Propagation()
         self._clocks: list[Clock] = []  # on devices
         self._ended = threading.Event()
@@ -139,6 +141,10 @@ class Recorder:
     def note(self, request_id: int, attributes: Mapping[str, object]) -> None:
         """Add attributes to a request that is not closed yet."""
         self._notes.setdefault(request_id, {}).update(attributes)
+
+    def see(self, request_id: int, sighting: Sighting) -> None:
+        """Put down what an adapter saw in a request that is not closed yet."""
+        self._sightings.add(request_id, sighting)
 
     def fail(self, request_id: int, error: str) -> None:
         """Say why a request fails, before it is closed."""
@@ -240,6 +246,7 @@ class Recorder:
             laps = self._laps(wait=is_last)
             if self.broken is not None:
                 self._notes.clear()
+                self._sightings.clear()
                 self._errors.clear()
                 return
             self._append(requests, spans)

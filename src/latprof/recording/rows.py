@@ -15,8 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from latprof.recording import core
+from latprof.recording.adapters.sightings import Sightings
 from latprof.recording.session import Lap
-from latprof.run.attributes import encode
 from latprof.run.vocabulary import STATUSES
 
 __all__ = ["RequestColumns", "Rows", "lap_columns", "request_rows", "span_columns", "span_rows"]
@@ -107,13 +107,18 @@ class RequestColumns:
 
     Args:
         notes: Attributes by request id; those of the rows are taken out.
+        sightings: What adapters saw; that of the rows is taken out.
         errors: Error texts by request id; those of the rows are taken out.
     """
 
     def __init__(
-        self, notes: MutableMapping[int, dict[str, object]], errors: MutableMapping[int, str]
+        self,
+        notes: MutableMapping[int, dict[str, object]],
+        sightings: Sightings,
+        errors: MutableMapping[int, str],
     ) -> None:
         self._notes = notes
+        self._sightings = sightings
         self._errors = errors
         self._codes: dict[str, int] = {}
 
@@ -142,7 +147,10 @@ class RequestColumns:
         return self._codes.setdefault(text, len(self._codes))
 
     def _attribute_column(self, rows: Rows) -> list[str | None] | pa.Array:
-        if not self._notes:
+        if not self._notes and not self._sightings:
             return pa.nulls(len(rows), pa.string())
-        taken = (self._notes.pop(request_id, None) for request_id in rows["request_id"].tolist())
-        return [None if attributes is None else encode(attributes) for attributes in taken]
+        text_of, take = self._sightings.text_of, self._notes.pop
+        return [
+            text_of(request_id, take(request_id, None))
+            for request_id in rows["request_id"].tolist()
+        ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from latprof.errors import RecordingError
 from latprof.recording import core
@@ -39,6 +39,10 @@ class Session(Protocol):
 
     def note(self, request_id: int, attributes: Mapping[str, object]) -> None:
         """Add attributes to an open request."""
+        ...
+
+    def see(self, request_id: int, sighting: tuple[Any, ...]) -> None:
+        """Put down what an adapter saw in an open request."""
         ...
 
     def fail(self, request_id: int, error: str) -> None:

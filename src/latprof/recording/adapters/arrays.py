@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import functools
+import operator
 import sys
-from collections.abc import Mapping
+from collections import UserDict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from latprof.recording.adapters.facts import Facts
 
-__all__ = ["Inputs", "counts", "named_arrays", "shape_of", "type_name"]
+__all__ = [
+    "MASK",
+    "Form",
+    "Given",
+    "Inputs",
+    "counts",
+    "mapping_in",
+    "named_arrays",
+    "shape_of",
+    "tell_inputs",
+    "type_name",
+]
 
+MASK = "attention_mask"
 _MOST_SHAPES = 4096  # remembered for each model; what comes later is not called new
 _NESTED = 3  # (args, kwargs), each of them, and a dict of arrays among them: no deeper
+_shape = operator.attrgetter("shape")
 
 
 def shape_of(value: object) -> tuple[int, ...] | None:
@@ -25,8 +40,25 @@ def shape_of(value: object) -> tuple[int, ...] | None:
     return shape if isinstance(shape, tuple) and hasattr(value, "dtype") else None
 
 
+def mapping_in(value: object) -> Mapping[Any, Any] | None:
+    """Return a mapping as quick to read as it can be had; None for what is none.
+
+    >>> mapping_in(UserDict(ids=1))
+    {'ids': 1}
+    """
+    if isinstance(value, dict):
+        return value
+    if isinstance(
+        value, UserDict
+    ):  # as in transformers, whose own reading takes several times that
+        return value.data
+    return value if isinstance(value, Mapping) else None
+
+
 def named_arrays(value: object) -> list[tuple[str, Any]]:
     """Return (name, array) of an array, or of those in mappings, lists and tuples, in order."""
+    if shape_of(value) is not None:
+        return [("", value)]
     found: list[tuple[str, Any]] = []
     _collect(value, "", _NESTED, found)
     return found
@@ -35,13 +67,13 @@ def named_arrays(value: object) -> list[tuple[str, Any]]:
 def _collect(value: Any, name: str, depth: int, found: list[tuple[str, Any]]) -> None:
     # Plain containers first: asking whether something is any kind of mapping takes a microsecond.
     if isinstance(value, list | tuple):
-        if depth > 0:
-            for each in value:
-                _collect(each, name, depth - 1, found)
-    elif type(value) is not dict and shape_of(value) is not None:
-        found.append((name, value))
-    elif depth > 0 and value is not None and isinstance(value, Mapping):
-        for key, each in value.items():
+        items = [(name, each) for each in value]
+    else:
+        items = list((mapping_in(value) or {}).items())
+    for key, each in items:
+        if shape_of(each) is not None:
+            found.append((str(key), each))
+        elif depth > 1 and each is not None:
             _collect(each, str(key), depth - 1, found)
 
 
@@ -78,9 +110,8 @@ def counts(ids: Any, mask: Any) -> tuple[int, int, int] | None:
     positions = rows * shape[-1]
     if mask is None:
         return rows, positions, positions
-    if shape_of(mask) != shape or not _on_host(mask):
-        return None
-    return rows, _nonzero(mask), positions
+    tokens = _nonzero(mask) if shape_of(mask) == shape else -1
+    return None if tokens < 0 else (rows, tokens, positions)
 
 
 def _counts_of_lists(ids: Any, mask: Any) -> tuple[int, int, int]:
@@ -91,45 +122,97 @@ def _counts_of_lists(ids: Any, mask: Any) -> tuple[int, int, int]:
 
 
 def _nonzero(mask: Any) -> int:
+    """Return how many elements are not zero; -1 where that would wait for a device."""
     # numpy counts in a fraction of the time that any sum takes, and reads torch's memory in place.
-    as_array = getattr(mask, "numpy", None)
-    return int(sys.modules["numpy"].count_nonzero(mask if as_array is None else as_array()))
+    device: Any = mask.device
+    if device == "cpu":
+        return int(sys.modules["numpy"].count_nonzero(mask))
+    on_host = getattr(device, "type", "") == "cpu"
+    return int(sys.modules["numpy"].count_nonzero(mask.numpy())) if on_host else -1
 
 
-def _on_host(array: Any) -> bool:
-    device = getattr(array, "device", "cpu")
-    return str(getattr(device, "type", device)) == "cpu"
+class Form:
+    """What calls with inputs of the same names and shapes have in common.
+
+    Attributes:
+        shape: Of the first input; None where there is none.
+        positions: Places for tokens that the inputs have, padding included; -1 where unknown.
+        is_masked: Whether a mask says which of these places hold one.
+    """
+
+    __slots__ = ("is_masked", "positions", "shape")
+
+    def __init__(self, arrays: Mapping[str, Any], shapes: Sequence[tuple[int, ...]]) -> None:
+        self.shape = tuple(map(int, shapes[0])) if shapes else None
+        mask = arrays.get(MASK)
+        ids = arrays.get("input_ids", mask)
+        counted = None if ids is None else counts(ids, None)
+        is_known = counted is not None and (mask is None or mask.shape == ids.shape)
+        self.positions = counted[2] if is_known and counted is not None else -1
+        self.is_masked = is_known and mask is not None
+
+
+Given = tuple[Form, bool, int]
+"""The inputs of one call: their form, whether their shapes are new, and the tokens they hold."""
 
 
 class Inputs:
-    """What one model was given so far: it knows which shapes are new."""
+    """What one model was given so far: it knows which shapes are new.
+
+    Inputs of known names and shapes are looked up at once, since this happens inside requests.
+    """
 
     def __init__(self) -> None:
         self._seen: set[tuple[tuple[int, ...], ...]] = set()
+        self._forms: dict[object, Form] = {}
 
-    def see(self, facts: Facts, given: object) -> None:
-        """Note the inputs of one call.
+    def look(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Given:
+        """Return what is known of the inputs of one call, for `tell_inputs`.
 
         Args:
-            facts: Of the current request.
-            given: Arrays, or mappings or lists of arrays.
+            args: Arrays, or mappings or lists of arrays.
+            kwargs: The same, with names.
         """
-        found = named_arrays(given)
+        if len(args) == 1 and not kwargs and (held := mapping_in(args[0])) is not None:
+            args, kwargs = (), held
+        try:
+            key = (*map(_shape, args), *kwargs, *map(_shape, kwargs.values()))
+        except AttributeError:  # not all are arrays
+            return self._search(args, kwargs)
+        form = self._forms.get(key)
+        if form is not None:
+            return form, False, _nonzero(kwargs[MASK]) if form.is_masked else form.positions
+        found = self._search(args, kwargs)
+        if all(shape_of(each) is not None for each in (*args, *kwargs.values())):
+            self._remember(key, found[0])
+        return found
+
+    def _search(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Given:
+        """Return the same of inputs that are met for the first time, or lie deeper."""
+        found = named_arrays((args, kwargs))
         arrays = dict(reversed(found))  # of one name, the first counts
         shapes = tuple([array.shape for _, array in found])
-        facts.add("forwards", 1)
-        if not shapes:
-            return
-        facts.shaped(shapes[0])
-        self._see_shapes(facts, shapes)
-        mask = arrays.get("attention_mask")
-        ids = arrays.get("input_ids", mask)
-        counted = None if ids is None else counts(ids, mask)
-        if counted is not None:
-            facts.given(*counted[1:])
-
-    def _see_shapes(self, facts: Facts, shapes: tuple[tuple[int, ...], ...]) -> None:
-        is_new = shapes not in self._seen and len(self._seen) < _MOST_SHAPES
+        is_new = bool(shapes) and shapes not in self._seen and len(self._seen) < _MOST_SHAPES
         if is_new:
             self._seen.add(shapes)
-        facts.flag("first_seen_shape", is_new)
+        key = (*[name for name, _ in found], None, *shapes)
+        form = self._forms.get(key)
+        if form is None:
+            form = Form(arrays, shapes)
+            self._remember(key, form)
+        return form, is_new, _nonzero(arrays[MASK]) if form.is_masked else form.positions
+
+    def _remember(self, key: object, form: Form) -> None:
+        if len(self._forms) < _MOST_SHAPES:
+            self._forms[key] = form
+
+
+def tell_inputs(facts: Facts, form: Form, is_new: bool, tokens: int) -> None:  # noqa: FBT001 - a fact
+    """Note the inputs of one call: what `Inputs.look` has returned."""
+    facts.add("forwards", 1)
+    if form.shape is None:
+        return
+    facts.shaped(form.shape)
+    facts.flag("first_seen_shape", is_new)
+    if tokens >= 0:
+        facts.given(tokens, form.positions)

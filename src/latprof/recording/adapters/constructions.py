@@ -13,9 +13,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from latprof.recording import session
-from latprof.recording.adapters.facts import note
+from latprof.recording.adapters.facts import Facts
 from latprof.recording.adapters.kinds import loaded_class
 from latprof.recording.adapters.onnxruntime import MODULE, SESSION
+from latprof.recording.adapters.sightings import note
 from latprof.recording.hooks import Hook, place
 
 __all__ = ["Constructions"]
@@ -100,7 +101,7 @@ class _Counted:
         def constructing(*args: Any, **kwargs: Any) -> Any:
             made = function(*args, **kwargs)
             if session.current is not None:
-                note(lambda facts: facts.add(self._column, 1))
+                note((Facts.add, self._column, 1))
             return made
 
         return constructing

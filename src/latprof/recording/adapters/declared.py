@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from latprof.recording.adapters.arrays import Inputs, named_arrays, type_name
+from latprof.recording.adapters.arrays import Given, Inputs, named_arrays, tell_inputs, type_name
 from latprof.recording.adapters.facts import Facts
 from latprof.recording.adapters.kinds import is_a
-from latprof.recording.adapters.seeing import Call, Place, Seen
+from latprof.recording.adapters.seeing import Place, Seen
+from latprof.recording.adapters.sightings import Sighting
 from latprof.recording.core import stage
 
 __all__ = ["KNOWN", "declared_stages", "places", "stage_methods"]
@@ -53,7 +54,7 @@ def _model_places(model: object, named: list[tuple[str, Any]]) -> list[Place]:
     """Look at both ends of a call: there a model on a device meets the host's arrays."""
     last = len(named) - 1
     return [
-        Place(model, method, Seen(name, _End(first=k == 0, last=k == last).see))
+        Place(model, method, Seen(name, _End(first=k == 0, last=k == last).look))
         for k, (name, method) in enumerate(named)
     ]
 
@@ -65,9 +66,17 @@ class _End:
         self._inputs = Inputs() if first else None
         self._is_last = last
 
-    def see(self, facts: Facts, call: Call) -> None:
-        if self._inputs is not None:
-            self._inputs.see(facts, call.given)
-        outputs = named_arrays(call.result) if self._is_last else []
-        if outputs:
-            facts.word("output_dtype", type_name(outputs[0][1].dtype))
+    def look(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: object
+    ) -> Sighting | None:
+        given = None if self._inputs is None else self._inputs.look(args, kwargs)
+        outputs = named_arrays(result) if self._is_last else []
+        dtype = type_name(outputs[0][1].dtype) if outputs else ""
+        return (_tell, given, dtype) if given or dtype else None
+
+
+def _tell(facts: Facts, given: Given | None, dtype: str) -> None:
+    if given is not None:
+        tell_inputs(facts, *given)
+    if dtype:
+        facts.word("output_dtype", dtype)

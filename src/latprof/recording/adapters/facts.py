@@ -26,22 +26,14 @@ A column is there only where something was seen that has it. A request may hold 
 | `constructed_modules` | torch modules constructed in it, each layer counting | sum |
 
 Nothing is noted outside a request. A mask on a GPU is not read, since that would wait for the GPU.
-Where the user's own `annotate` gives one of these names, the later of the two stands.
+Where the user's own `annotate` gives one of these names, the user's value stands.
 """  # noqa: E501 - a table
 
 from __future__ import annotations
 
-import threading
-import weakref
-from collections import OrderedDict
-from collections.abc import Callable
 from math import prod
 
-from latprof.recording import core, session
-
-__all__ = ["Facts", "note"]
-
-_MOST_OPEN = 4096  # requests that are remembered at a time: more than are ever in flight
+__all__ = ["Facts"]
 
 
 class Facts:
@@ -98,52 +90,11 @@ class Facts:
         """Remember the shape of a model's first input."""
         if shape:
             self.columns["batch_size"] = max(shape[0], self._largest_batch())
-        if prod(shape) > self._elements:
-            self._elements = prod(shape)
+        elements = prod(shape)
+        if elements > self._elements:
+            self._elements = elements
             self.columns["input_shape"] = "x".join(map(str, shape))
 
     def _largest_batch(self) -> int:
         largest = self.columns.get("batch_size", 0)
         return largest if isinstance(largest, int) else 0
-
-
-class _Open:
-    """Facts of the requests that a recording has open, the latest of them."""
-
-    def __init__(self) -> None:
-        # Reentrant: a finalizer may construct something while a fact is noted.
-        self.lock = threading.RLock()
-        self._recorder: Callable[[], object] = lambda: None
-        self._facts: OrderedDict[int, Facts] = OrderedDict()
-
-    def of(self, recorder: object, request_id: int) -> Facts:
-        if self._recorder() is not recorder:
-            self._recorder = weakref.ref(recorder)
-            self._facts.clear()
-        facts = self._facts.get(request_id)
-        if facts is None:
-            facts = self._facts[request_id] = Facts()
-            if len(self._facts) > _MOST_OPEN:
-                self._facts.popitem(last=False)
-        return facts
-
-
-_open = _Open()
-
-
-def note(tell: Callable[[Facts], None]) -> None:
-    """Let `tell` add to the facts of the current request, if there is one.
-
-    It may fail in any way, since what it reads belongs to others: then nothing is noted.
-    """
-    recorder = session.current
-    request_id = core.current_request_id() if recorder is not None else -1
-    if recorder is None or request_id < 0:
-        return
-    try:
-        with _open.lock:
-            facts = _open.of(recorder, request_id)
-            tell(facts)
-            recorder.note(request_id, facts.columns)
-    except Exception:  # noqa: BLE001, S110 - the user's call must go on whatever we misread
-        pass

@@ -9,17 +9,18 @@ it falls into `decode`.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Self
 
 from latprof.recording import core, session
-from latprof.recording.adapters.arrays import Inputs, shape_of
-from latprof.recording.adapters.facts import Facts, note
+from latprof.recording.adapters.arrays import Given, Inputs, shape_of, tell_inputs
+from latprof.recording.adapters.facts import Facts
 from latprof.recording.adapters.kinds import is_a
-from latprof.recording.adapters.seeing import Call, Place
-from latprof.recording.adapters.torch import Module, call_path
+from latprof.recording.adapters.seeing import Place, look_at
+from latprof.recording.adapters.sightings import Sighting
+from latprof.recording.adapters.torch import Mode, Module, call_path, tell_mode
 from latprof.recording.hooks import Around
 
 __all__ = ["generates", "places"]
@@ -103,19 +104,20 @@ class _Generate:
             with _Generation(self._model):
                 result = function(*args, **kwargs)
             if session.current is not None:
-                note(lambda facts: self._see(facts, Call((args, kwargs), result)))
+                look_at(self._look, args, kwargs, result)
             return result
 
         return generating
 
-    def _see(self, facts: Facts, call: Call) -> None:
-        self._module.see_module(facts)
-        if self._inputs is not None:
-            self._inputs.see(facts, call.given)
-        sequences = shape_of(getattr(call.result, "sequences", call.result))
-        if sequences is not None:
-            rows, length = sequences
-            facts.add("generated_tokens", rows * (length - self._prompt(*call.given)))
+    def _look(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: object) -> Sighting:
+        given = None if self._inputs is None else self._inputs.look(args, kwargs)
+        sequences = shape_of(getattr(result, "sequences", result))
+        made = (
+            None
+            if sequences is None
+            else sequences[0] * (sequences[1] - self._prompt(args, kwargs))
+        )
+        return _tell, self._module.mode(), given, made
 
     def _prompt(self, args: tuple[Any, ...], kwargs: Any) -> int:
         """Return how much of what is returned was given."""
@@ -124,6 +126,14 @@ class _Generate:
         given = args[0] if args else kwargs.get("inputs", kwargs.get("input_ids"))
         shape = shape_of(given)
         return 0 if shape is None else shape[-1]
+
+
+def _tell(facts: Facts, mode: Mode, given: Given | None, made: int | None) -> None:
+    tell_mode(facts, mode)
+    if given is not None:
+        tell_inputs(facts, *given)
+    if made is not None:
+        facts.add("generated_tokens", made)
 
 
 class _Chunks:

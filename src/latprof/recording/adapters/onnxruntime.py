@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from latprof.recording.adapters.arrays import Inputs, named_arrays, type_name
+from latprof.recording.adapters.arrays import (
+    Given,
+    Inputs,
+    mapping_in,
+    named_arrays,
+    tell_inputs,
+    type_name,
+)
 from latprof.recording.adapters.facts import Facts
 from latprof.recording.adapters.kinds import is_a
-from latprof.recording.adapters.seeing import Call, Place, Seen
+from latprof.recording.adapters.seeing import Place, Seen
+from latprof.recording.adapters.sightings import Sighting
 
 __all__ = ["KNOWN", "MODULE", "SESSION", "places"]
 
 KNOWN = "onnxruntime.InferenceSession"
 MODULE, SESSION = "onnxruntime.capi.onnxruntime_inference_collection", "InferenceSession"
+_VALUES = "input_dict_ort_values"
 _RUNS = ("run", "run_with_iobinding", "run_with_ort_values")
 
 
@@ -20,7 +30,7 @@ def places(obj: object) -> list[Place]:
     """Return where hooks go: none where `obj` is no session."""
     if not is_a(obj, MODULE, SESSION):
         return []
-    around = Seen("forward", _Session(obj).see)
+    around = Seen("forward", _Session(obj).look)
     return [Place(obj, name, around) for name in _RUNS if hasattr(obj, name)]
 
 
@@ -33,12 +43,32 @@ class _Session:
     def __init__(self, session: Any) -> None:
         self._session = session
         self._inputs = Inputs()
+        self._dtypes: dict[str, str] = {}  # by the name of the first output: the model fixes them
 
-    def see(self, facts: Facts, call: Call) -> None:
-        self._inputs.see(facts, call.given)
+    def look(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: object) -> Sighting:
+        feed = args[1] if len(args) > 1 else kwargs.get("input_feed", kwargs.get(_VALUES))
         providers = self._session.get_providers()  # as it is now: a session may fall back
-        if providers:
-            facts.word("provider", providers[0])
-        outputs = named_arrays(call.result)
-        if outputs:
-            facts.word("output_dtype", type_name(outputs[0][1].dtype))
+        asked = args[0] if args else kwargs.get("output_names")
+        first = asked[0] if type(asked) is list and asked else ""
+        dtype = self._dtypes.get(first, "")
+        if not dtype:
+            dtype = self._dtypes[first] = _dtype(result)
+        return (
+            _tell,
+            self._inputs.look((), mapping_in(feed) or {}),
+            providers[0] if providers else "",
+            dtype,
+        )
+
+
+def _dtype(result: object) -> str:
+    outputs = named_arrays(result)
+    return type_name(outputs[0][1].dtype) if outputs else ""
+
+
+def _tell(facts: Facts, given: Given, provider: str, dtype: str) -> None:
+    tell_inputs(facts, *given)
+    if provider:
+        facts.word("provider", provider)
+    if dtype:
+        facts.word("output_dtype", dtype)

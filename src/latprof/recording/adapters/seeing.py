@@ -8,29 +8,19 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
-from latprof.recording import session
-from latprof.recording.adapters.facts import Facts, note
-from latprof.recording.core import stage
+from latprof.recording import core, session
+from latprof.recording.adapters.sightings import Sighting
 from latprof.recording.deviceclock import DeviceClock
 from latprof.recording.hooks import Around
 
-__all__ = ["Call", "Place", "See", "Seen"]
+__all__ = ["Look", "Place", "Seen", "look_at"]
 
 
-class Call(NamedTuple):
-    """A call that has ended well.
+Look = Callable[[tuple[Any, ...], Mapping[str, Any], Any], Sighting | None]
+"""Looks at a call that has ended well: its arguments, its keywords, and what it returned.
 
-    Attributes:
-        given: Its arguments, and its keywords.
-        result: What it returned.
-    """
-
-    given: tuple[tuple[Any, ...], Mapping[str, Any]]
-    result: Any
-
-
-See = Callable[[Facts, Call], None]
-"""Notes facts of a call. It keeps nothing of the call itself, which may hold large arrays."""
+It keeps nothing of the call itself, which may hold large arrays.
+"""
 
 
 class Place(NamedTuple):
@@ -52,26 +42,26 @@ class Place(NamedTuple):
 class Seen:
     """A stage around a function that is looked at after each call that succeeds.
 
-    Looking comes after the stage has ended, so it is in no stage of its own; and only while a
-    recording is on.
+    Looking comes after the stage has ended, so that no stage holds it; and only while a recording
+    is on. It takes a microsecond or two, which are in the request and in no stage.
 
     Args:
         name: The stage; None to look only.
-        see: What looks.
+        look: What looks.
         clock: Of the device that the function hands work to; None where there is none.
     """
 
-    def __init__(self, name: str | None, see: See, clock: DeviceClock | None = None) -> None:
+    def __init__(self, name: str | None, look: Look, clock: DeviceClock | None = None) -> None:
         self.name = name
-        self._see = see
+        self._look = look
         self._clock = clock
 
     def __call__(self, function: Callable[..., Any], /) -> Callable[..., Any]:
         """Return `function` with the stage around it."""
-        see = self._see
+        look = self._look
         inner = function if self._clock is None else _issued(self._clock, function)
         timed: AbstractContextManager[object] = (
-            contextlib.nullcontext() if self.name is None else stage(self.name)
+            contextlib.nullcontext() if self.name is None else core.stage(self.name)
         )
 
         @functools.wraps(function)
@@ -79,10 +69,26 @@ class Seen:
             with timed:
                 result = inner(*args, **kwargs)
             if session.current is not None:
-                note(lambda facts: see(facts, Call((args, kwargs), result)))
+                look_at(look, args, kwargs, result)
             return result
 
         return seen
+
+
+def look_at(look: Look, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: object) -> None:
+    """Note what a look finds, if there is a request.
+
+    It may fail in any way, since what it reads belongs to others: then nothing is noted.
+    """
+    recorder = session.current
+    if recorder is None or (request_id := core.current_request_id()) < 0:
+        return
+    try:
+        sighting = look(args, kwargs, result)
+        if sighting is not None:
+            recorder.see(request_id, sighting)
+    except Exception:  # noqa: BLE001, S110 - the user's call must go on whatever we misread
+        pass
 
 
 def _issued(clock: DeviceClock, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import Any
 
-from latprof.recording.adapters.arrays import counts
+from latprof.recording.adapters.arrays import MASK, counts, mapping_in
 from latprof.recording.adapters.facts import Facts
 from latprof.recording.adapters.kinds import is_a
-from latprof.recording.adapters.seeing import Call, Place, Seen
+from latprof.recording.adapters.seeing import Place, Seen
+from latprof.recording.adapters.sightings import Sighting
 
 __all__ = ["KNOWN", "encoder_places", "places"]
 
@@ -21,28 +22,24 @@ def places(obj: object) -> list[Place]:
     if is_a(obj, "transformers.tokenization_utils_base", "PreTrainedTokenizerBase"):
         return encoder_places(obj)
     if is_a(obj, "tokenizers", "Tokenizer"):
-        around = Seen("tokenize", _see_encodings)
+        around = Seen("tokenize", _look_at_encodings)
         return [Place(obj, name, around) for name in _ENCODERS if hasattr(obj, name)]
     return []
 
 
 def encoder_places(tokenizer: object) -> list[Place]:
     """Return where hooks go in a tokenizer of transformers."""
-    around = Seen("tokenize", _see_ids)
+    around = Seen("tokenize", _look_at_ids)
     return [Place(tokenizer, name, around) for name in _CALLS]
 
 
-def _see_ids(facts: Facts, call: Call) -> None:
-    made = call.result
-    if isinstance(made, Mapping):
-        counted = counts(made["input_ids"], made.get("attention_mask"))
-    else:
-        counted = counts(made, None)
-    if counted is not None:
-        facts.tokenized(*counted)
+def _look_at_ids(_: object, __: object, made: Any) -> Sighting | None:
+    held = mapping_in(made)
+    counted = counts(made, None) if held is None else counts(held["input_ids"], held.get(MASK))
+    return None if counted is None else (Facts.tokenized, *counted)
 
 
-def _see_encodings(facts: Facts, call: Call) -> None:
-    encodings = call.result if isinstance(call.result, list) else [call.result]
-    tokens = sum(sum(encoding.attention_mask) for encoding in encodings)
-    facts.tokenized(len(encodings), tokens, sum(map(len, encodings)))
+def _look_at_encodings(_: object, __: object, made: Any) -> Sighting:
+    encodings = made if isinstance(made, list) else [made]
+    tokens = sum([each.attention_mask.count(1) for each in encodings])
+    return Facts.tokenized, len(encodings), tokens, sum(map(len, encodings))

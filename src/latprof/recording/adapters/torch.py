@@ -8,15 +8,17 @@ Nothing here waits for the device. It runs on a simulated accelerator; it has no
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Any
 
-from latprof.recording.adapters.arrays import Inputs, named_arrays, type_name
+from latprof.recording.adapters.arrays import Given, Inputs, named_arrays, tell_inputs, type_name
 from latprof.recording.adapters.facts import Facts
 from latprof.recording.adapters.kinds import is_a
-from latprof.recording.adapters.seeing import Call, Place, Seen
+from latprof.recording.adapters.seeing import Place, Seen
+from latprof.recording.adapters.sightings import Sighting
 from latprof.recording.deviceclock import DeviceClock, EventClock, device_clock
 
-__all__ = ["KNOWN", "Module", "call_path", "clock_of", "is_module", "places"]
+__all__ = ["KNOWN", "Mode", "Module", "call_path", "clock_of", "is_module", "places", "tell_mode"]
 
 KNOWN = "torch modules"
 
@@ -42,7 +44,7 @@ def places(obj: object) -> list[Place]:
     """Return where hooks go: none where `obj` is no torch module."""
     if not is_module(obj):
         return []
-    return [Place(obj, call_path(obj), Seen("forward", Module(obj).see, clock_of(obj)))]
+    return [Place(obj, call_path(obj), Seen("forward", Module(obj).look, clock_of(obj)))]
 
 
 def clock_of(module: Any) -> DeviceClock | None:
@@ -57,6 +59,13 @@ def clock_of(module: Any) -> DeviceClock | None:
     return clock if isinstance(clock, EventClock) else None
 
 
+Mode = tuple[bool, tuple[str, str]]
+"""Whether a module is in training mode; the type of most of its weights, and where they are."""
+_State = tuple[
+    bool, str, bool
+]  # autograd's mode, the first output's type, whether there is a graph
+
+
 class Module:
     """Looks at a torch module and its calls.
 
@@ -65,31 +74,50 @@ class Module:
     """
 
     def __init__(self, module: Any) -> None:
-        self._module = module
+        self._module, self._torch = module, sys.modules["torch"]
         self._inputs = Inputs()
         self._weights: tuple[str, str] | None = None
 
-    def see(self, facts: Facts, call: Call) -> None:
-        """Note a call: its inputs, its output, and the state that it ran in."""
-        self._inputs.see(facts, call.given)
-        self.see_state(facts, call)
+    def look(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: object) -> Sighting:
+        """Look at a call: its inputs, its output, and the state that it ran in."""
+        return _tell, self._inputs.look(args, kwargs), self._state(result), self.mode()
 
-    def see_state(self, facts: Facts, call: Call) -> None:
-        """Note all of a call but its inputs."""
-        facts.flag("grad_enabled", sys.modules["torch"].is_grad_enabled())
-        outputs = [array for _, array in named_arrays(call.result)]
-        if outputs:
-            facts.word("output_dtype", type_name(outputs[0].dtype))
-            facts.flag("grad_graph", any(_has_graph(each) for each in outputs))
-        self.see_module(facts)
+    def look_at_state(self, _: object, __: object, result: object) -> Sighting:
+        """Look at all of a call but its inputs."""
+        return _tell, None, self._state(result), self.mode()
 
-    def see_module(self, facts: Facts) -> None:
-        """Note the module's own state."""
-        facts.flag("training", self._module.training)
-        dtype, device = self._weights = self._weights or _weights(self._module)
-        if dtype:
-            facts.word("weights_dtype", dtype)
-            facts.word("device", device)
+    def mode(self) -> Mode:
+        """Return the module's own state, for `tell_mode`."""
+        self._weights = self._weights or _weights(self._module)
+        return self._module.training, self._weights
+
+    def _state(self, result: Any) -> _State:
+        is_grad_enabled = self._torch.is_grad_enabled()
+        if type(result) is self._torch.Tensor:
+            return is_grad_enabled, type_name(result.dtype), result.requires_grad
+        outputs = [array for _, array in named_arrays(result)]
+        dtype = type_name(outputs[0].dtype) if outputs else ""
+        return is_grad_enabled, dtype, any(map(_has_graph, outputs))
+
+
+def _tell(facts: Facts, given: Given | None, state: _State, mode: Mode) -> None:
+    is_grad_enabled, dtype, has_graph = state
+    if given is not None:
+        tell_inputs(facts, *given)
+    facts.flag("grad_enabled", is_grad_enabled)
+    if dtype:
+        facts.word("output_dtype", dtype)
+        facts.flag("grad_graph", has_graph)
+    tell_mode(facts, mode)
+
+
+def tell_mode(facts: Facts, mode: Mode) -> None:
+    """Note a module's own state."""
+    is_training, (dtype, device) = mode
+    facts.flag("training", is_training)
+    if dtype:
+        facts.word("weights_dtype", dtype)
+        facts.word("device", device)
 
 
 def _has_graph(output: Any) -> bool:

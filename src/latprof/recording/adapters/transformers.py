@@ -6,13 +6,14 @@ where they are not forked, a hooked pipeline cannot be sent to them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from latprof.recording.adapters import generation, tokenizers, torch
-from latprof.recording.adapters.arrays import Inputs
-from latprof.recording.adapters.facts import Facts
+from latprof.recording.adapters.arrays import Inputs, tell_inputs
 from latprof.recording.adapters.kinds import is_a
-from latprof.recording.adapters.seeing import Call, Place, Seen
+from latprof.recording.adapters.seeing import Place, Seen
+from latprof.recording.adapters.sightings import Sighting
 from latprof.recording.core import stage
 from latprof.recording.deviceclock import DeviceClock
 
@@ -28,7 +29,9 @@ def places(obj: Any) -> list[Place]:
     if is_a(obj, "transformers.image_processing_base", "ImageProcessingMixin"):
         return [Place(obj, "__call__", stage("preprocess"))]
     if generation.generates(obj):
-        return generation.places(obj, Seen("forward", torch.Module(obj).see, _clock(obj)), Inputs())
+        return generation.places(
+            obj, Seen("forward", torch.Module(obj).look, _clock(obj)), Inputs()
+        )
     return []
 
 
@@ -37,7 +40,7 @@ def _pipeline_places(pipeline: Any) -> list[Place]:
     return [
         Place(pipeline, "preprocess", stage("preprocess")),
         *tokenizers.places(tokenizer),
-        Place(pipeline, "forward", Seen("forward", _Batches().see, _clock(model))),
+        Place(pipeline, "forward", Seen("forward", _Batches().look, _clock(model))),
         *_model_places(model),
         Place(pipeline, "postprocess", stage("postprocess")),
     ]
@@ -51,7 +54,7 @@ def _model_places(model: Any) -> list[Place]:
     """Look at a pipeline's model where it is called, inside the stage: there autograd is off."""
     if not torch.is_module(model):
         return []
-    around = Seen(None, torch.Module(model).see_state)
+    around = Seen(None, torch.Module(model).look_at_state)
     if generation.generates(model):
         return generation.places(model, around, inputs=None)
     return [Place(model, torch.call_path(model), around)]
@@ -63,5 +66,5 @@ class _Batches:
     def __init__(self) -> None:
         self._inputs = Inputs()
 
-    def see(self, facts: Facts, call: Call) -> None:
-        self._inputs.see(facts, call.given)
+    def look(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], _: object) -> Sighting:
+        return tell_inputs, *self._inputs.look(args, kwargs)

@@ -1,0 +1,111 @@
+"""What is seen in a request: put down while it runs, and made into facts after it has ended.
+
+Putting down is inside other people's requests, so it is all but nothing: a tuple goes onto a list.
+The recorder's thread makes the facts when it writes the request, and alike requests only once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Mapping, MutableSequence
+from typing import Any
+
+from latprof.recording import core, session
+from latprof.recording.adapters.facts import Facts
+from latprof.run.attributes import encode
+
+__all__ = ["Sighting", "Sightings", "note"]
+
+Sighting = tuple[Any, ...]
+"""What tells it, called with the request's facts and whatever else the tuple holds.
+
+Hashable, and the same one says the same: so it holds no arrays.
+"""
+
+_MOST_LISTED = 512  # of one request; then they are made into facts while it runs
+_MOST_KINDS, _LONGEST_KIND = (
+    2048,
+    16,
+)  # requests that are remembered, so as to know others like them
+
+
+def note(sighting: Sighting) -> None:
+    """Put a sighting down for the current request, if there is one."""
+    recorder = session.current
+    if recorder is not None and (request_id := core.current_request_id()) >= 0:
+        recorder.see(request_id, sighting)
+
+
+class Sightings:
+    """Of the requests that a recording has open."""
+
+    def __init__(self) -> None:
+        self._listed: dict[int, list[Sighting]] = {}
+        self._folding = threading.RLock()  # reentrant: a finalizer may note something
+        self._known: dict[tuple[Sighting, ...], tuple[Mapping[str, object], str]] = {}
+
+    def __len__(self) -> int:
+        return len(self._listed)
+
+    def add(self, request_id: int, sighting: Sighting) -> None:
+        """Put down one more."""
+        listed = self._listed.setdefault(request_id, [])
+        listed.append(sighting)
+        if len(listed) > _MOST_LISTED:
+            with self._folding:
+                _fold(listed)
+
+    def text_of(self, request_id: int, attributes: Mapping[str, object] | None) -> str | None:
+        """Return what is known of a request as JSON, and forget it.
+
+        Args:
+            request_id: The request, which has ended.
+            attributes: What the user says of it; that stands.
+        """
+        listed = self._listed.pop(request_id, None)
+        if listed is None:
+            return None if attributes is None else encode(attributes)
+        columns, text = self._tell(tuple(listed))
+        return text if attributes is None else encode({**columns, **attributes})
+
+    def _tell(self, sightings: tuple[Sighting, ...]) -> tuple[Mapping[str, object], str]:
+        try:
+            known = self._known.get(sightings)
+        except TypeError:  # what cannot be compared
+            return _told(sightings)
+        if known is None:
+            known = _told(sightings)
+            if len(self._known) >= _MOST_KINDS:
+                self._known.clear()
+            if len(sightings) <= _LONGEST_KIND:
+                self._known[sightings] = known
+        return known
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._listed.clear()
+
+
+def _told(sightings: tuple[Sighting, ...]) -> tuple[Mapping[str, object], str]:
+    """Return the columns, and the same as JSON."""
+    columns = _facts(sightings).columns
+    return columns, encode(columns)
+
+
+def _facts(sightings: tuple[Sighting, ...]) -> Facts:
+    facts = Facts()
+    for tell, *seen in sightings:
+        if tell is Facts:
+            (facts,) = seen
+            continue
+        with contextlib.suppress(Exception):  # what cannot be told must not end the recording
+            tell(facts, *seen)
+    return facts
+
+
+def _fold(listed: MutableSequence[Sighting]) -> None:
+    """Put one in the place of many: the facts themselves, to which others may add."""
+    count = len(listed)
+    if count > _MOST_LISTED:
+        listed[:count] = [(Facts, _facts(tuple(listed[:count])))]
