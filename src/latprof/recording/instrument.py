@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import Any, Self, cast
 
 from latprof.errors import InstrumentError, UsageError
-from latprof.recording.adapters.constructions import Constructions
 from latprof.recording.adapters.declared import stage_methods
 from latprof.recording.adapters.known import known, places_in
 from latprof.recording.adapters.seeing import Place
@@ -29,11 +28,9 @@ class Instrumentation:
         self,
         hooks: Iterable[Hook],
         stages: Iterable[str | None] = (),
-        constructions: Constructions | None = None,
     ) -> None:
         self._hooks = list(hooks)
         self._stages = tuple(dict.fromkeys(filter(None, stages)))
-        self._constructions = constructions
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -44,8 +41,6 @@ class Instrumentation:
         """Put back exactly what was found. Removing again does nothing."""
         while self._hooks:
             self._hooks.pop().remove()
-        if self._constructions is not None:
-            self._constructions.remove()
 
     def __enter__(self) -> Self:
         return self
@@ -106,7 +101,7 @@ def instrument(
         Instrumentation(hooks).remove()
         raise
     names = [name for each in places for name in (each.around.name, *each.also)]
-    return Instrumentation(hooks, names, Constructions() if stages is None else None)
+    return Instrumentation(hooks, names)
 
 
 def knows(obj: object) -> bool:

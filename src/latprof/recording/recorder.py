@@ -17,6 +17,7 @@ from typing import Any, Literal, Self
 
 from latprof.errors import LatprofError, RecordingError, StorageError, UsageError
 from latprof.recording import core, session
+from latprof.recording.adapters.constructions import Constructions
 from latprof.recording.adapters.sightings import Sighting, Sightings
 from latprof.recording.propagation import Propagation
 from latprof.recording.rows import (
@@ -122,6 +123,7 @@ class Recorder:
         self._sightings = Sightings()
         self._columns = RequestColumns(self._notes, self._sightings, self._errors)
         self._propagation = Propagation()
+        self._constructions = Constructions()
         self._clocks: list[Clock] = []  # on devices
         self._ended = threading.Event()
         self._process_id = 0
@@ -162,6 +164,7 @@ class Recorder:
     def after_fork(self) -> None:
         """In a forked child: take off whatever was put around the code."""
         self._propagation.remove()
+        self._constructions.after_fork()
 
     def __enter__(self) -> Self:
         session.activate(self)
@@ -180,11 +183,13 @@ class Recorder:
         self._flusher = threading.Thread(target=self._keep_flushing, name="latprof", daemon=True)
         self._flusher.start()
         self._propagation.install()
+        self._constructions.install()
         atexit.register(self.__exit__, None, None, None)
 
     def _stop(self) -> None:
         core.stop()
         self._propagation.remove()
+        self._constructions.remove()
         session.deactivate()
 
     def __exit__(
@@ -242,6 +247,7 @@ class Recorder:
     def _flush(self, *, with_signals: bool, is_last: bool = False) -> None:
         """Move what waits to the spool; never fails, since nobody would hear of it."""
         try:
+            self._constructions.extend()
             requests, spans, self.counts.overflow = core.drain()
             laps = self._laps(wait=is_last)
             if self.broken is not None:

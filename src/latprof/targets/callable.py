@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 import inspect
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from latprof.errors import UsageError
-from latprof.recording.adapters.constructions import Constructions
 from latprof.recording.instrument import instrument, is_instrumented, knows
 
 if TYPE_CHECKING:
@@ -43,13 +43,13 @@ class Target:
         """Return a context in which stages are timed: those that the object names, or is known by.
 
         Where one of them is hooked already, the user has instrumented the object: it is left as it
-        is. What requests construct is counted in any case.
+        is.
 
         Raises:
             InstrumentError: A stage names no method, or the object cannot be hooked.
         """
         if not knows(self.given) or is_instrumented(self.given):
-            return Constructions()
+            return nullcontext()
         return instrument(self.given)
 
 

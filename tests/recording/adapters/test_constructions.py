@@ -1,10 +1,17 @@
 from __future__ import annotations
 
+import os
+import sys
+import types
+
 import pytest
 
 from latprof.load.profile import profile
+from latprof.recording.adapters import constructions as home
 from latprof.recording.adapters.constructions import Constructions
 from latprof.recording.instrument import instrument
+from latprof.recording.recorder import record
+from latprof.recording.request import request
 
 from .conftest import DEMO, noted, one_request, picture, same
 
@@ -14,6 +21,59 @@ class Service:
 
     def predict(self, build):
         return build()
+
+
+def test_a_plain_recording_counts_what_its_requests_build(words):
+    tokenizers = pytest.importorskip("tokenizers", reason="tokenizers is not installed")
+    text = words.to_str()
+    before = picture(tokenizers.Tokenizer)
+    _, facts = one_request(lambda: [tokenizers.Tokenizer.from_str(text) for _ in range(3)])
+    same(before, picture(tokenizers.Tokenizer))
+    assert facts == {"constructed_tokenizers": 3}
+
+
+def test_a_library_that_is_imported_later_is_watched_from_the_next_flush(monkeypatch):
+    late = types.ModuleType("late")
+    monkeypatch.setattr(
+        home, "_WATCHED", (("late", "Session", "__init__", "constructed_sessions"),)
+    )
+    late.Session = type("Session", (), {"__init__": lambda self: None})
+    before = picture(late.Session)
+    with record(signals=False) as recording:
+        monkeypatch.setitem(sys.modules, "late", late)
+        recording._flush(with_signals=False)
+        with request():
+            late.Session()
+    same(before, picture(late.Session))
+    assert noted(recording.run) == [{"constructed_sessions": 1}]
+
+
+def test_a_class_that_cannot_be_changed_is_not_watched(monkeypatch):
+    monkeypatch.setattr(
+        home, "_WATCHED", (("builtins", "dict", "__init__", "constructed_modules"),)
+    )
+    assert one_request(dict)[1] == {}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_child_has_the_classes_as_they_were(script):
+    printed = script(
+        """
+        import fractions, os
+        import latprof as lp
+        from latprof.recording.adapters import constructions as home
+
+        home._WATCHED = (("fractions", "Fraction", "limit_denominator", "constructed_sessions"),)
+        found = fractions.Fraction.limit_denominator
+        with lp.record(signals=False), home._lock:  # as if the recorder's thread were at work
+            child = os.fork()
+            if child == 0:
+                os._exit(fractions.Fraction.limit_denominator is not found)
+            assert fractions.Fraction.limit_denominator is not found
+            print(os.waitpid(child, 0)[1])
+        """
+    )
+    assert printed == "0\n"
 
 
 def test_sessions_built_in_a_request_are_counted():
@@ -58,6 +118,8 @@ def test_classes_are_afterwards_as_they_were(tokenizers_library, transformers):
     )
     before = picture(*classes)
     first, second = Constructions(), Constructions()
+    first.install()
+    second.install()
     with Constructions():
         pass
     first.remove()

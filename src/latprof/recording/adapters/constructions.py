@@ -1,17 +1,19 @@
 """Counts what is constructed inside requests: sessions, tokenizers, modules.
 
-Their classes are hooked while anything is instrumented by an adapter, and while `profile` runs.
-Only libraries that are imported by then are looked at.
+Their classes are hooked while a recording is on. A library that is imported later is hooked at the
+recorder's next flush.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
+from latprof.errors import InstrumentError
 from latprof.recording import session
 from latprof.recording.adapters.facts import Facts
 from latprof.recording.adapters.kinds import loaded_class
@@ -35,23 +37,39 @@ _WATCHED = (
     ("torch.nn.modules.module", "Module", "__init__", "constructed_modules"),
 )
 _lock = threading.RLock()  # reentrant: a finalizer may remove hooks in the midst of this
-_hooks: list[Hook] = []
+_hooks: dict[tuple[str, ...], Hook] = {}  # by what is watched
 _users = 0
 
 
 class Constructions:
-    """Watches constructors from its making until `remove`, or the end of its block.
+    """Watches constructors from `install` to `remove`, or for the length of its block.
 
     Several share the same hooks.
     """
 
     def __init__(self) -> None:
+        self._watches = False
+
+    def install(self) -> None:
+        """Watch what is imported by now."""
         global _users  # noqa: PLW0603 - classes are the process's own
         with _lock:
-            if _users == 0:
-                _hooks.extend(_placed())
             _users += 1
         self._watches = True
+        self.extend()
+
+    def extend(self) -> None:
+        """Watch what has been imported since, too."""
+        with _lock:
+            for watched in _WATCHED if self._watches else ():
+                if watched not in _hooks and (hook := _placed(*watched)) is not None:
+                    _hooks[watched] = hook
+
+    def after_fork(self) -> None:
+        """Watch no longer, in a forked child: there nobody is left to open a lock that was shut."""
+        global _lock  # noqa: PLW0603 - of the parent
+        _lock = threading.RLock()
+        self.remove()
 
     def remove(self) -> None:
         """Watch no longer; the last to go puts back what was found. Again does nothing."""
@@ -62,9 +80,10 @@ class Constructions:
             self._watches = False
             _users -= 1
             while _users == 0 and _hooks:
-                _hooks.pop().remove()
+                _hooks.popitem()[1].remove()
 
     def __enter__(self) -> Self:
+        self.install()
         return self
 
     def __exit__(
@@ -76,13 +95,14 @@ class Constructions:
         self.remove()
 
 
-def _placed() -> list[Hook]:
-    hooks: list[Hook] = []
-    for module, name, method, column in _WATCHED:
-        kind = loaded_class(module, name)
-        if kind is not None and hasattr(kind, method):
-            hooks.append(place(kind, method, getattr(kind, method), _Counted(column)))
-    return hooks
+def _placed(module: str, name: str, method: str, column: str) -> Hook | None:
+    """Return a hook that counts; None where there is no such class yet, or it cannot be changed."""
+    kind = loaded_class(module, name)
+    if kind is None or not hasattr(kind, method):
+        return None
+    with contextlib.suppress(InstrumentError):
+        return place(kind, method, getattr(kind, method), _Counted(column))
+    return None
 
 
 class _Counted:
