@@ -55,24 +55,25 @@ def test_a_class_that_cannot_be_changed_is_not_watched(monkeypatch):
     assert one_request(dict)[1] == {}
 
 
+FORKING = """\
+import fractions, os
+import latprof as lp
+from latprof.recording.adapters import constructions as home
+
+home._WATCHED = (("fractions", "Fraction", "limit_denominator", "constructed_sessions"),)
+found = fractions.Fraction.limit_denominator
+with lp.record(signals=False), home._lock:  # as if the recorder's thread were at work
+    child = os.fork()
+    if child == 0:
+        os._exit(fractions.Fraction.limit_denominator is not found)
+    assert fractions.Fraction.limit_denominator is not found
+    print(os.waitpid(child, 0)[1])
+"""
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_a_forked_child_has_the_classes_as_they_were(script):
-    printed = script(
-        """
-        import fractions, os
-        import latprof as lp
-        from latprof.recording.adapters import constructions as home
-
-        home._WATCHED = (("fractions", "Fraction", "limit_denominator", "constructed_sessions"),)
-        found = fractions.Fraction.limit_denominator
-        with lp.record(signals=False), home._lock:  # as if the recorder's thread were at work
-            child = os.fork()
-            if child == 0:
-                os._exit(fractions.Fraction.limit_denominator is not found)
-            assert fractions.Fraction.limit_denominator is not found
-            print(os.waitpid(child, 0)[1])
-        """
-    )
+    printed = script(FORKING)
     assert printed == "0\n"
 
 
