@@ -4,9 +4,10 @@
 
 Each row: 200 runs of one queue, with other arrivals and other service times in each; the share
 whose interval (nominal 95 %) holds the percentile that queueing theory gives. An interval counts
-where it has two ends: one end is as much as a run can say where its requests are worth too few
-independent ones, and what a run withholds it cannot get wrong. How many were like that stands
-beside, and so does the textbook's interval, which takes requests as independent.
+where the run gives the percentile, with two ends: where its requests are worth too few independent
+ones, it withholds it, or bounds it on one side. How many were like that stands beside. Where it is
+most of them, the few others are no fair sample (they are the calm ones), and there is no target.
+The textbook's interval, which takes requests as independent, stands in the same row.
 """
 
 from __future__ import annotations
@@ -27,19 +28,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 RUNS = 200
-REQUESTS = 20_000
 WARMUP = 2_000  # the queue is empty at first
 QS = (0.5, 0.95, 0.99)
 SERVICE_S = 0.005
 
 
 class Queue(NamedTuple):
-    """One row of loads: a name, its service times, its workers and how busy they are."""
+    """What is run: a name, its service times, its workers, how busy they are, for how long."""
 
     name: str
     time: ServiceTime
     workers: int
     load: float
+    requests: int
 
     @property
     def rate(self) -> float:
@@ -48,13 +49,13 @@ class Queue(NamedTuple):
 
 
 QUEUES = [
-    Queue(name, time, workers, load)
+    Queue(name, time, workers, load, requests)
     for name, time, workers in (
         ("M/M/1", ExponentialTime(SERVICE_S), 1),
         ("M/D/1", ConstantTime(SERVICE_S), 1),
         ("M/M/4", ExponentialTime(SERVICE_S), 4),
     )
-    for load in (0.5, 0.7, 0.8)
+    for load, requests in ((0.5, 20_000), (0.7, 20_000), (0.8, 20_000), (0.8, 100_000))
 ]
 
 
@@ -69,7 +70,7 @@ class Found(NamedTuple):
 
 def found_in(queue: Queue, truths_ns: list[float], seed: int) -> list[Found]:
     service = SimulatedService(queue.time, seed=1_000_003 + seed)
-    load = lp.Poisson(queue.rate, requests=WARMUP + REQUESTS, workers=queue.workers)
+    load = lp.Poisson(queue.rate, requests=WARMUP + queue.requests, workers=queue.workers)
     run = service.record(load, warmup=WARMUP, seed=seed)
     latency_ns = load_measured(run).latency_ns
     ordered = np.sort(latency_ns)
@@ -79,7 +80,7 @@ def found_in(queue: Queue, truths_ns: list[float], seed: int) -> list[Found]:
         two_ends = quantile.low_ns is not None and quantile.high_ns is not None
         holds = two_ends and quantile.low_ns <= truth_ns <= quantile.high_ns
         given = quantile.value_ns is not None
-        found.append(Found(given, two_ends and given, holds, low <= truth_ns <= high))
+        found.append(Found(given, two_ends, holds, low <= truth_ns <= high))
     return found
 
 
@@ -91,20 +92,21 @@ def coverage(quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - as `report` cal
             truths_ns = [service.latency_ns(q, queue.rate, queue.workers) for q in QS]
             results = list(pool.map(partial(found_in, queue, truths_ns), range(runs)))
             for q, truth_ns, each in zip(QS, truths_ns, zip(*results, strict=True), strict=True):
-                yield _figure(f"{queue.name} at {queue.load:g}, p{100 * q:.0f}", truth_ns, each)
+                name = f"{queue.name} at {queue.load:g}, n={queue.requests:,}, p{100 * q:.0f}"
+                yield _figure(name, truth_ns, each)
 
 
 def _figure(name: str, truth_ns: float, found: tuple[Found, ...]) -> Figure:
-    whole = [each for each in found if each.has_two_ends]
+    whole = [each for each in found if each.is_given and each.has_two_ends]
     held = 100 * sum(each.holds for each in whole) / len(whole) if whole else None
     textbook = 100 * sum(each.textbook_holds for each in found) / len(found)
     withheld = sum(not each.is_given for each in found)
     note = (
-        f"true {truth_ns / 1e6:.4g} ms; {len(whole)} intervals with two ends, "
-        f"{len(found) - len(whole) - withheld} with one, {withheld} withheld; "
-        f"textbook holds in {textbook:.0f} %"
+        f"textbook {textbook:.0f} %; true {truth_ns / 1e6:.4g} ms; {len(whole)} with two ends, "
+        f"{len(found) - len(whole) - withheld} with one, {withheld} withheld"
     )
-    return Figure(name, held, "%", at_least=93, note=note)
+    target = 93 if 2 * len(whole) >= len(found) else None
+    return Figure(name, held, "%", at_least=target, note=note)
 
 
 if __name__ == "__main__":

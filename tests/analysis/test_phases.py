@@ -196,3 +196,26 @@ def test_phases_always_come_in_order(services, warmup):
     assert (np.diff(found.codes) >= 0).all()
     assert (found.codes == PHASES.index("steady")).sum() == len(services) - found.start
     assert 0 <= found.change <= max(0, len(services))
+
+
+@pytest.mark.parametrize("n", [60, 150])
+def test_a_cold_start_of_a_short_run_is_no_warm_up(n):
+    """The block it falls into stands out, but a level takes two."""
+    shape = np.ones(n)
+    shape[:3] = 10
+    found = phases(series(shape))
+    assert (found.steady_class, found.start) == ("flat", 3)
+    assert words(found)[:4] == ["cold"] * 3 + ["steady"]
+
+
+@pytest.mark.parametrize(("n", "rise"), [(150, 0.3), (400, 0.3), (400, -0.23), (1500, 1.0)])
+def test_a_leak_is_a_trend_however_few_steps_its_staircase_has(n, rise):
+    """20 draws, at most 3 misses: with two levels the line must only fit better than they do."""
+    shape = 1 + rise * np.arange(n) / n
+    found = [phases(series(shape, seed=seed)).steady_class for seed in range(20)]
+    assert found.count("trend") >= 17
+
+
+def test_a_quiet_leak_is_a_line_in_the_times_though_a_curve_in_their_logs():
+    times = (1 + np.arange(N) / N) * np.exp(0.03 * np.random.default_rng(3).standard_normal(N))
+    assert phases((1e6 * times).astype(np.int64)).steady_class == "trend"

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betainc
 
-__all__ = ["Levels", "find_levels"]
+__all__ = ["Levels", "block_size", "find_levels"]
 
 # 75 blocks keep the exact partitioning at some milliseconds; the median of 5 values is the least
 # that shrugs off a spike, and 8 blocks are the least that show a level, a change and a level.
@@ -55,18 +55,24 @@ class Levels:
         return int(self.first_values[self.edges[level]])
 
 
-def find_levels(values: npt.NDArray[np.int64]) -> Levels | None:
+def block_size(n: int) -> int:
+    """Return how many of `n` values go into a block."""
+    return max(_SMALLEST_BLOCK, math.ceil(n / _MOST_BLOCKS))
+
+
+def find_levels(values: npt.NDArray[np.int64], ahead: int = 0) -> Levels | None:
     """Return the levels of a series of positive values, None where it is too short to have any.
 
     Args:
         values: At least 40 values in time order, shape `(n,)`.
+        ahead: How many of them, in front, belong to no level; the first block still begins at 0.
 
     Source:
         Jackson et al., "An algorithm for optimal partitioning of data on an interval", IEEE Signal
         Processing Letters 12 (2005): all partitions are weighed, none is approximated.
     """
-    size = max(_SMALLEST_BLOCK, math.ceil(values.size / _MOST_BLOCKS))
-    count = values.size // size
+    size = block_size(values.size)
+    count = (values.size - ahead) // size
     if count < _FEWEST_BLOCKS:
         return None
     lead = values.size - count * size

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from latprof.analysis.levels import Levels, find_levels
+from latprof.analysis.levels import Levels, block_size, find_levels
 from latprof.analysis.trend import find_trend
 from latprof.errors import UsageError
 from latprof.run.vocabulary import PHASES
@@ -27,8 +27,9 @@ _COLD, _WARMUP, _STEADY = (PHASES.index(name) for name in ("cold", "warmup", "st
 _SAME_LEVEL = math.log(1.05)  # levels within 5 % are one level
 _STEADY_PART = 0.4  # a level that fills less of the run than this is only its last whim
 _TREND_P = 0.001
-_LINE_OVER_LEVELS = 1.15  # a line that fits this closely is simpler than three levels or more
-_LEVELS_FOR_LINE = 3
+# A line that fits this closely is simpler than three levels or more; than two it must fit better.
+_LINE_OVER_LEVELS = 1.15
+_LINE_OVER_TWO = 1.0
 _COLD_MADS = 6
 _COLD_SHARE = 0.05  # nor is a request cold that is hardly slower, however quiet the others are
 _USUAL = 0.95  # nor one whose like comes again, as in a service that misses a cache now and then
@@ -87,12 +88,13 @@ def phases(
     """
     marked = _marked(warmup, service_ns.size)
     rest = service_ns[marked:]
-    levels = find_levels(rest)
+    ahead = _short_start(rest) if warmup == "auto" else 0
+    levels = find_levels(rest, ahead)
     steady_class, change = _classify(levels)
     cold = 0
     start = marked
     if warmup == "auto":
-        cold = _cold(rest, levels)
+        cold = max(ahead, _cold(rest, levels))
         start = max(cold, change if steady_class == "warm-up" else 0)
     codes = np.full(service_ns.size, _STEADY, dtype=np.int8)
     codes[:start] = _WARMUP
@@ -147,11 +149,27 @@ def _drifts(blocks: npt.NDArray[np.float64]) -> bool:
 
 
 def _is_line(levels: Levels) -> bool:
-    """Tell a steady climb, which levels can only follow as a staircase."""
-    if len(levels.heights) < _LEVELS_FOR_LINE or not _drifts(levels.blocks):
+    """Tell a steady climb, which levels can only follow as a staircase.
+
+    Something is added each second, or each second multiplies it: a line in the times, or in their
+    logs.
+    """
+    count = len(levels.heights)
+    if count == 1 or not _drifts(levels.blocks):
         return False
-    line = np.abs(find_trend(levels.blocks).residuals).sum()
-    return bool(line <= _LINE_OVER_LEVELS * np.abs(levels.residuals).sum())
+    most = _LINE_OVER_LEVELS if count > 2 else _LINE_OVER_TWO
+    times = np.exp(levels.blocks - levels.blocks.max())
+    straight = times - find_trend(times).residuals
+    in_times = levels.blocks - levels.blocks.max() - np.log(np.maximum(straight, times.min()))
+    in_logs = find_trend(levels.blocks).residuals
+    line = min(float(np.abs(each).sum()) for each in (in_times, in_logs))
+    return line <= most * float(np.abs(levels.residuals).sum())
+
+
+def _short_start(service_ns: npt.NDArray[np.int64]) -> int:
+    """Count the cold requests of a start that is over within a block: too short for a level."""
+    cold = _cold(service_ns, None)
+    return cold if cold <= block_size(service_ns.size) else 0
 
 
 def _cold(service_ns: npt.NDArray[np.int64], levels: Levels | None) -> int:
