@@ -125,6 +125,78 @@ def test_a_wrong_command_line_is_told(cli, given, said):
     assert answer.err.count("\n") == 1
 
 
+@pytest.fixture
+def fixed(workplace):
+    """Write a model that takes two rows at a time, and return how to store arrays for it."""
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    from onnx import TensorProto, helper
+
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [2, 3])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [2, 3])
+    graph = helper.make_graph([helper.make_node("Neg", ["x"], ["y"])], "g", [x], [y])
+    opset = helper.make_opsetid("", 17)
+    onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=8), "a.onnx")
+    onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=8), "b.onnx")
+
+    def stored(rows):
+        np.savez(workplace / "rows.npz", x=np.ones((rows, 3), np.float32))
+        return ("--inputs", "rows.npz", *SHORT)
+
+    return stored
+
+
+TWO_FILES = ("duel", "--arm", "old=onnxruntime:a.onnx", "--arm", "new=onnxruntime:b.onnx")
+
+
+@pytest.mark.parametrize(("rows", "inputs"), [(2, 1), (6, 3)])
+def test_the_rows_of_a_file_are_grouped_as_the_model_wants_them(cli, fixed, rows, inputs):
+    document = json.loads(cli(*TWO_FILES, *fixed(rows), "--json").out)
+    assert document["manifest"]["inputs"] == inputs
+    assert [arm["reason"] for arm in document["arms"]] == [None, None]
+    assert document["parity"]["new"]["agreement"] == "agree"
+
+
+def test_rows_that_do_not_divide_are_told(cli, fixed):
+    answer = cli(*TWO_FILES, *fixed(5))
+    assert answer.code == ExitCode.USAGE
+    assert "'x' has 5 rows, and the model takes 2 at a time" in answer.err
+
+
+def test_bad_files_for_all_arms_are_one_clear_line(cli, workplace):
+    pytest.importorskip("onnxruntime")
+    (workplace / "bad.onnx").write_bytes(b"no model at all")
+    answer = cli("duel", "--arm", "old=bad.onnx", "--arm", "new=bad.onnx", *SHORT)
+    assert (answer.code, answer.out) == (ExitCode.USAGE, "")
+    assert answer.err.startswith("latprof: no arm can run: ")
+    assert answer.err.count("\n") == 1
+
+
+def test_torch_is_told_what_it_reads(cli, fixed):
+    alone = cli("duel", "a.onnx", "--backends", "torch")
+    assert alone.code == ExitCode.USAGE
+    assert "torch does not read .onnx files" in alone.err
+    beside = cli("duel", "a.onnx", "--backends", "onnxruntime,torch", *SHORT)
+    assert beside.code == ExitCode.INVALID
+    assert "--arm torch=model.pt2" in beside.out
+
+
+def test_ctrl_c_shows_the_rounds_so_far(start, workplace):
+    process = start(*words("length", "slow")[:-6], "--rounds", 2000, "--starts", 1, "--out", "kept")
+    with process:
+        log = workplace / "kept" / "outputs" / "1" / "index.json"
+        deadline = time.monotonic() + 60
+        while not log.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        time.sleep(2)  # through the warm-up, and some rounds of 25 ms
+        process.send_signal(signal.SIGINT)
+        out = process.stdout.read()
+    assert process.returncode == ExitCode.INVALID
+    assert "INCONCLUSIVE: interrupted after " in out
+    assert (workplace / "kept" / "duel.json").exists()
+
+
 def test_ctrl_c_ends_it_and_leaves_no_process(start):
     process = start(*words("length", "endless"))
     with process:

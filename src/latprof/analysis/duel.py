@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -13,13 +14,14 @@ import pandas as pd
 from latprof.analysis.comparison import Decision, SpeedUp, adjusted, speed_up, tail_speed_ups
 from latprof.analysis.parity import ASSUMED, ROUND_OFF, Agreement, Parity, Path, parity
 from latprof.analysis.quantiles import quantiles
-from latprof.analysis.verdict import sentence, unfought
+from latprof.load.duel.record import FEWEST_ROUNDS
+from latprof.analysis.verdict import agreement, sentence, unfought
 
 if TYPE_CHECKING:
     from latprof.load.duel.model import Duel
     from latprof.load.duel.record import ArmRecord
 
-__all__ = ["Judgement", "Outcome", "judged", "table"]
+__all__ = ["Judgement", "Outcome", "interruption", "judged", "table"]
 
 QUANTILES = (0.5, 0.95, 0.99)
 
@@ -41,7 +43,8 @@ class Judgement:
         speed_ups: For each other finished arm, those at p50, p95 and p99.
         parities: For each other finished arm, whether it answers as the base does.
         precision: The lowest on any path, which the tolerance follows from.
-        outcome: `outputs disagree` if any arm does; else `decided` where the medians of all are.
+        outcome: `outputs disagree` if any arm does; else `decided` where the medians of all are,
+            and nobody interrupted the duel.
         verdict: The answer in words.
     """
 
@@ -68,14 +71,31 @@ def judged(duel: Duel) -> Judgement:
         said = unfought(base, _failed(duel))
         return Judgement(base, {}, {}, precision, Outcome.INCONCLUSIVE, said)
     base, *others = duel.finished
-    speed_ups = _speed_ups(duel, base, others)
+    enough = duel.latencies(base)[..., 0].size >= FEWEST_ROUNDS
+    speed_ups = _speed_ups(duel, base, others) if enough else {}
     parities = _parities(duel, base, others, precision)
-    outcome = _outcome(speed_ups, parities)
-    calls = duel.latencies(base).size
-    parts = [sentence(arm, speed_ups[arm], parities[arm], calls) for arm in others]
+    outcome = _outcome(duel, speed_ups, parities)
+    said = "; ".join(_parts(duel, speed_ups, parities))
+    return Judgement(base, speed_ups, parities, precision, outcome, said)
+
+
+def _parts(
+    duel: Duel, speed_ups: Mapping[str, tuple[SpeedUp, ...]], parities: Mapping[str, Parity]
+) -> Iterator[str]:
+    if text := interruption(duel):
+        yield text
+    calls = duel.latencies(duel.finished[0]).size
+    for arm, found in parities.items():
+        told = sentence(arm, speed_ups[arm], found, calls) if speed_ups else ""
+        yield told or f"{arm}: {agreement(found)}"
     if failed := _failed(duel):
-        parts.append(f"without {', '.join(failed)}, which failed")
-    return Judgement(base, speed_ups, parities, precision, outcome, "; ".join(parts))
+        yield f"without {', '.join(failed)}, which failed"
+
+
+def interruption(duel: Duel) -> str:
+    """Return that Ctrl-C ended a duel early, and where; empty where it did not."""
+    m = duel.manifest
+    return "" if m.interrupted is None else f"interrupted after {m.made} of {m.planned} rounds"
 
 
 def _failed(duel: Duel) -> dict[str, str]:
@@ -101,11 +121,14 @@ def _parities(duel: Duel, base: str, others: list[str], precision: str) -> dict[
     return {arm: parity(mine, duel.outputs(arm), precision, path) for arm in others}
 
 
-def _outcome(speed_ups: dict[str, tuple[SpeedUp, ...]], parities: dict[str, Parity]) -> Outcome:
+def _outcome(
+    duel: Duel, speed_ups: dict[str, tuple[SpeedUp, ...]], parities: dict[str, Parity]
+) -> Outcome:
     if any(each.agreement is Agreement.DISAGREE for each in parities.values()):
         return Outcome.DISAGREE
     middles = [each[0].decision for each in speed_ups.values()]
-    return Outcome.INCONCLUSIVE if Decision.OPEN in middles else Outcome.DECIDED
+    is_open = Decision.OPEN in middles or duel.manifest.interrupted is not None
+    return Outcome.INCONCLUSIVE if is_open else Outcome.DECIDED
 
 
 def _precision(duel: Duel) -> str:

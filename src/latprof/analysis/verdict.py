@@ -9,7 +9,7 @@ from latprof.analysis.comparison import HOPELESS, Decision, SpeedUp
 from latprof.analysis.parity import Agreement, Parity
 from latprof.units import count_text
 
-__all__ = ["rounded", "sentence", "speed_text", "unfought"]
+__all__ = ["agreement", "rounded", "sentence", "speed_text", "unfought"]
 
 
 def sentence(arm: str, found: Sequence[SpeedUp], parity: Parity, calls: int) -> str:
@@ -24,7 +24,7 @@ def sentence(arm: str, found: Sequence[SpeedUp], parity: Parity, calls: int) -> 
     middle, *tails = found
     parts = [
         f"{arm} {speed_text(middle, calls)}",
-        _agreement(parity),
+        agreement(parity),
         *(text for tail in tails if (text := _tail(middle, tail, calls))),
     ]
     return "; ".join(parts)
@@ -67,7 +67,8 @@ def _needed(more: float | None, calls: int) -> str:
     return f"needs about {rounded((more - 1) * calls)} more calls"
 
 
-def _agreement(parity: Parity) -> str:
+def agreement(parity: Parity) -> str:
+    """Return whether an arm answers as the base does, in words."""
     if parity.agreement is Agreement.AGREE:
         return "outputs agree"
     if parity.agreement is Agreement.DISAGREE:

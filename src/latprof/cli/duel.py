@@ -45,8 +45,9 @@ def duel(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Inputs: .npz (arrays by name, each holding one input a row), .txt, .json, "
-            ".jsonl, or .csv:COLUMN. By default made up from the shapes that the model declares.",
+            help="Inputs: .npz (arrays by name, all inputs along their first axis, of which each "
+            "takes as much as the model declares, else 1), .txt, .json, .jsonl, or .csv:COLUMN. By "
+            "default made up from the shapes that the model declares.",
         ),
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Of one call, for every arm.")] = 1,
@@ -67,7 +68,8 @@ def duel(
 ) -> int:
     """Compare backends on one model: answers first, then speed.
 
-    Exit codes: 0 decided at p50, 1 outputs disagree, 2 usage, 3 inconclusive.
+    Exit codes: 0 decided at p50, 1 outputs disagree, 2 usage, 3 inconclusive. Ctrl-C shows what
+    was measured so far.
     """
     with reserved_stdout() as stdout:
         if model is not None and model.is_dir():
@@ -97,7 +99,7 @@ def _saved(folder: Path, backends: str, arms: list[str] | None) -> Duel:
     return open_duel(folder)
 
 
-def _held(arms: dict[str, Any], inputs: list[Any] | None, **options: Any) -> Duel:
+def _held(arms: dict[str, Any], inputs: Any, **options: Any) -> Duel:
     import latprof
 
     return latprof.duel(arms, inputs, **options)
@@ -128,24 +130,25 @@ def _further(text: str, placed: dict[str, str]) -> tuple[str, Any]:
     return name, given if isinstance(given, str) else {**given, **placed}
 
 
-def _read(place: str) -> list[Any]:
+def _read(place: str) -> Any:
     path = Path(place)
     return _arrays(path) if path.suffix.lower() == ".npz" else read_inputs(place)
 
 
-def _arrays(path: Path) -> list[Any]:
-    """Return one input for each first index of the arrays, which keeps its place as 1."""
+def _arrays(path: Path) -> dict[str, Any]:
+    """Return the arrays of a file: the duel cuts them into the inputs that its models declare."""
     import numpy as np
 
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
+    except FileNotFoundError as error:
+        raise UsageError(f"{path} cannot be read: there is no such file") from error
     except Exception as error:
         raise UsageError(f"{path} cannot be read as arrays: {error}") from error
-    counts = {array.shape[0] if array.ndim else 0 for array in arrays.values()}
-    if len(counts) != 1 or not min(counts):
-        raise UsageError(f"{path}: its arrays must have one common number of inputs as first size")
-    return [{name: a[at : at + 1] for name, a in arrays.items()} for at in range(min(counts))]
+    if not arrays:
+        raise UsageError(f"{path} holds no array")
+    return arrays
 
 
 def _answer(found: Duel, stdout: TextIO, *, as_json: bool) -> None:

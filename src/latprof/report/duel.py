@@ -10,7 +10,7 @@ import msgspec
 import pandas as pd
 
 from latprof.analysis.comparison import Decision
-from latprof.analysis.duel import Judgement, Outcome
+from latprof.analysis.duel import Judgement, Outcome, interruption
 from latprof.analysis.parity import Agreement, Parity
 from latprof.analysis.verdict import sentence
 from latprof.report.document import (
@@ -110,7 +110,8 @@ def _verdict(duel: Duel, judgement: Judgement) -> Notice:
     failed = [arm for arm in duel.manifest.arms if arm.reason]
     items += [(one_line(f"{arm.name} failed: {arm.reason}", 400), "") for arm in failed]
     wrong = judgement.outcome is Outcome.DISAGREE
-    headline = "the arms do not compute the same" if wrong else _headline(judgement)
+    headline = interruption(duel) or _headline(judgement)
+    headline = "the arms do not compute the same" if wrong else headline
     title = f"{judgement.outcome.upper()}: {headline}"
     return Notice(_SEVERITY[judgement.outcome], title, tuple(items))
 

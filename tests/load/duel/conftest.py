@@ -62,6 +62,12 @@ def failing(x):
     raise ValueError("no such token")
 
 
+def refusing(x):
+    from latprof.errors import UsageError
+
+    raise UsageError("x is too long")
+
+
 def unloadable():
     raise RuntimeError("weights are missing")
 

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -188,7 +185,7 @@ def test_a_duel_that_is_not_kept_goes_with_its_result(held):
         ({"a": len}, {}, "two arms or more"),
         ([len, len], {}, "two arms or more"),
         ({"a": len, "b": 3}, {}, "callable"),
-        ({"a": len, "onxruntime": __file__}, {}, "did you mean 'onnxruntime'"),
+        ({"a": len, "onxruntime": __file__}, {}, "did you mean the backend 'onnxruntime'"),
         ({"a": len, "onnxruntime": "gone.onnx"}, {}, "there is no gone.onnx"),
         ({"a": len, "b": len}, {"rounds": 0}, "rounds="),
         ({"a": len, "b": len}, {"rounds": 5}, "6 rounds at least, .* and not 5"),
@@ -211,32 +208,30 @@ def test_without_inputs_somebody_must_declare_them():
         latprof.duel({"a": "arms:double", "b": "arms:double"}, progress=False)
 
 
-INTERRUPTED = """
-import latprof, numpy
-latprof.duel({"a": "arms:double", "b": "arms:Hangs"}, [{"x": numpy.ones(1)}], progress=False)
-"""
+def test_where_all_refuse_what_they_are_given_there_is_no_duel(held, tmp_path):
+    arms = {"a": "arms:refusing", "b": "arms:refusing"}
+    with pytest.raises(UsageError) as told:
+        held(arms, out=tmp_path / "kept")
+    assert str(told.value) == "no arm can run: input 0: x is too long"
+    assert not (tmp_path / "kept").exists()
 
 
-@pytest.mark.parametrize("press", [signal.SIGINT, signal.SIGKILL])
-def test_no_process_is_left_however_the_duel_is_ended(workplace, press):
-    if press is signal.SIGKILL and sys.platform != "linux":
-        pytest.skip("only Linux tells a process that its parent has died")
-    duel = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            "import signal; signal.signal(2, signal.default_int_handler)\n" + INTERRUPTED,
-        ],
-        env={**os.environ, "PYTHONPATH": SOURCE},
-        stderr=subprocess.DEVNULL,
-    )
-    wait_until(lambda: (workplace / "children").exists() and processes(workplace))
-    arms = psutil.Process(duel.pid).children()
-    time.sleep(0.5)  # into the warm-up, where the arm hangs
-    duel.send_signal(press)
-    duel.wait(30)
-    wait_until(lambda: not any(is_alive(arm.pid) for arm in arms))
-    if press is signal.SIGINT:  # a killed one cannot look after its grandchildren
-        wait_until(lambda: not processes(workplace))
-    for pid in processes(workplace):
-        os.kill(pid, signal.SIGKILL)
+def test_the_reasons_are_told_by_arm_where_they_differ(held, workplace):
+    (workplace / "model.onnx").touch()
+    with pytest.raises(UsageError, match=r"torch: torch does not read .onnx.*; b: input 0: x is"):
+        held({"torch": "model.onnx", "b": "arms:refusing"})
+
+
+def test_one_arm_that_can_run_makes_a_row_of_the_other(held, workplace):
+    (workplace / "model.onnx").touch()
+    duel = held({"a": "arms:double", "torch": "model.onnx"})
+    assert duel.finished == ("a",)
+    assert reason(duel, "torch").endswith("--arm torch=model.pt2")
+    assert duel.judgement.outcome == "inconclusive"
+
+
+def test_a_mapping_of_arrays_is_cut_into_inputs(held):
+    duel = held(PLAIN, {"x": np.arange(6.0).reshape(3, 2)})
+    assert duel.manifest.inputs == 3
+    assert not duel.manifest.made_up
+    np.testing.assert_array_equal(duel.outputs("a")[1]["y"], [[4.0, 6.0]])

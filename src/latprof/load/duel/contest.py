@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from itertools import chain, product, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,10 @@ from latprof.load.duel import payload, record
 from latprof.load.duel.arithmetic import Roundings, roundings
 from latprof.load.duel.arm import Arm, arms_of
 from latprof.load.duel.model import Duel
+from latprof.load.duel.record import FEWEST_ROUNDS
+from latprof.load.duel.rows import cut
 from latprof.load.duel.samples import samples
+from latprof.load.duel.termination import unwinding
 from latprof.load.duel.turns import PARITY_INPUTS, Contender, Limits, alive
 from latprof.load.inputs import input_list
 from latprof.load.limits import positive_s, whole
@@ -33,14 +37,13 @@ ROUNDS = 20  # in each start, so 60 pairs: 5 % are found in 99 of 100 duels with
 ROUND_NS = (
     25_000_000  # of the slowest arm: longer than a slice of the scheduler, shorter than a mood
 )
-FEWEST_ROUNDS = 6  # an interval of a median at 95 % takes as many
 FEWEST_CALLS, MOST_CALLS = 5, 100
 MOST_INPUTS = 10_000
 
 
 def duel(
     arms: Mapping[str, Any],
-    inputs: Iterable[Any] | None = None,
+    inputs: Iterable[Any] | Mapping[str, Any] | None = None,
     *,
     threads: int = 1,
     starts: int = STARTS,
@@ -59,14 +62,18 @@ def duel(
     get the same inputs, threads and warm-up. The first arm is the base.
 
     An arm that fails to load, dies, or does not answer in time becomes a row with the reason.
-    Ctrl-C ends the duel; no process is left.
+    Ctrl-C ends the duel early: the result has the rounds so far, and says so. Whatever ends it,
+    no process is left.
 
     Args:
-        arms: Name to a model file (the name is then the backend's), to a mapping with `model`,
-            perhaps `backend`, and options of `latprof.load_model`, or to a `MODULE:ATTR`. A
-            callable works too, but only in this process: it is neither started anew nor isolated.
-        inputs: Rows of arrays by name for a model; anything JSON knows for a `MODULE:ATTR`. None
-            makes inputs up from what the first model declares.
+        arms: Name to a model file (for the backend that the name names, else the one that its
+            ending tells), to `BACKEND:FILE`, to a mapping with `model`, perhaps `backend`, and
+            options of `latprof.load_model`, or to a `MODULE:ATTR`. A callable works too, but only
+            in this process: it is neither started anew nor isolated.
+        inputs: Rows of arrays by name for a model; anything JSON knows for a `MODULE:ATTR`. Or one
+            mapping of arrays with all inputs along their first axis: each input then takes as
+            much of it as the models declare, 1 where they leave it open. None makes inputs up
+            from what the first model declares.
         threads: Of one call, for all arms: passed to `load_model`, and told to the numeric
             libraries of a `MODULE:ATTR` by OMP_NUM_THREADS and its like.
         starts: Process starts of each arm; at least three where a release hangs on the answer.
@@ -82,8 +89,10 @@ def duel(
         The result: `.verdict` in words, `.table()`, and a display for notebooks.
 
     Raises:
-        UsageError: An argument is wrong; the message says what is accepted.
+        UsageError: An argument is wrong; the message says what is accepted. Or no arm can run
+            what it was given.
         StorageError: The folder cannot be written.
+        KeyboardInterrupt: Ctrl-C came before the first round was made.
 
     Example:
         >>> import latprof as lp
@@ -106,12 +115,25 @@ def duel(
             f"a duel takes {FEWEST_ROUNDS} rounds at least, starts= times rounds=, and not "
             f"{plan.starts * plan.rounds}: fewer have no interval"
         )
-    rows = None if inputs is None else input_list(inputs, MOST_INPUTS)
-    with _folder(out) as folder, tempfile.TemporaryDirectory() as scratch:
-        contest = _Contest([_contender(arm) for arm in given], plan, limits, Path(scratch), rows)
-        contest.hold(folder, hidden=not progress)
+    with unwinding(), _folder(out) as folder, tempfile.TemporaryDirectory() as scratch:
+        contenders = [_contender(arm) for arm in given]
+        contest = _Contest(contenders, plan, limits, Path(scratch), *_given(inputs))
+        try:
+            contest.hold(folder, hidden=not progress)
+        except KeyboardInterrupt:
+            if not contest.made():
+                raise
         contest.save(folder)
         return Duel(folder, temporary=out is None)
+
+
+def _given(inputs: Any) -> tuple[list[Any] | None, Mapping[str, Any] | None]:
+    """Return the inputs as rows, or as arrays that are cut once the models say how."""
+    if inputs is None:
+        return None, None
+    if isinstance(inputs, Mapping) and all(isinstance(e, np.ndarray) for e in inputs.values()):
+        return None, {str(name): array for name, array in inputs.items()}
+    return input_list(inputs, MOST_INPUTS), None
 
 
 @dataclass(frozen=True)
@@ -138,7 +160,10 @@ def _folder(out: Path | str | None) -> Iterator[Path]:
 
 def _contender(arm: Arm) -> Contender:
     target = arm.reference or (f"{arm.backend}: {arm.model}" if arm.model else repr(arm.call))
-    return Contender(arm, record.ArmRecord(name=arm.name, target=target, here=not arm.spawned))
+    contender = Contender(arm, record.ArmRecord(name=arm.name, target=target, here=not arm.spawned))
+    if arm.refusal:
+        contender.fail(UsageError(arm.refusal))
+    return contender
 
 
 @dataclass
@@ -150,21 +175,28 @@ class _Contest:
     limits: Limits
     scratch: Path
     rows: list[Any] | None
+    table: Mapping[str, Any] | None
     made_up: bool = False
     calls: int = 0
     measured: dict[tuple[int, int, int], tuple[int, Sequence[int]]] = field(default_factory=dict)
 
     def hold(self, folder: Path, *, hidden: bool) -> None:
-        """Go through all starts."""
+        """Go through all starts.
+
+        Raises:
+            UsageError: No arm can run what it was given.
+        """
         rng = np.random.default_rng(self.plan.seed)
         bar = _bar(self.plan.starts * (self.plan.rounds + len(self.contenders)), hidden=hidden)
         with bar:
             for start in range(self.plan.starts):
                 if len(self._standing()) == 0:
-                    return
+                    break
                 with alive(self.contenders, self.plan.threads, self.scratch, self.limits):
                     self._prepare(start, folder, bar)
                     self._rounds(start, rng, bar)
+        if all(each.refused for each in self.contenders):
+            raise UsageError(f"no arm can run: {_reasons(self.contenders)}")
 
     def _standing(self) -> list[Contender]:
         return [contender for contender in self.contenders if contender.stands]
@@ -189,10 +221,13 @@ class _Contest:
     def _inputs(self) -> Path:
         """Return where the inputs lie for other processes, made up now where none were given."""
         place = self.scratch / "inputs"
-        if self.rows is None:
-            specs = next((each.specs for each in self._standing() if each.specs), ())
-            if self._standing():
-                self.rows, self.made_up = samples(specs, self.plan.seed), True
+        if self.rows is None and (standing := self._standing()):
+            declared = [each.specs for each in standing if each.specs]
+            self.made_up = self.table is None
+            if self.table is None:
+                self.rows = samples(declared[0] if declared else (), self.plan.seed)
+            else:
+                self.rows = cut(self.table, chain.from_iterable(declared))[:MOST_INPUTS]
         if not place.exists() and any(each.arm.spawned for each in self.contenders):
             payload.write(place, self.rows or [])
             self.rows = payload.read(place)  # so that arms in this process get the very same
@@ -212,10 +247,26 @@ class _Contest:
                     self.measured[int(at), start, number] = turn, times_ns
             bar.update()
 
+    def _finished(self) -> list[int]:
+        return [at for at, each in enumerate(self.contenders) if each.stands]
+
+    def made(self) -> int:
+        """Return how many rounds, from the first on, were made by all arms that did not fail."""
+        finished, plan = self._finished(), self.plan
+        rounds = product(range(plan.starts), range(plan.rounds)) if finished else ()
+        whole_rounds = takewhile(
+            lambda each: all((at, *each) in self.measured for at in finished), rounds
+        )
+        return sum(1 for _ in whole_rounds)
+
     def save(self, folder: Path) -> None:
-        """Write what was measured of the arms that did not fail."""
-        finished = [at for at, each in enumerate(self.contenders) if each.stands]
-        kept = sorted(key for key in self.measured if key[0] in finished)
+        """Write what was measured of the arms that did not fail, in whole rounds."""
+        finished, made, rounds = self._finished(), self.made(), self.plan.rounds
+        kept = sorted(
+            (at, start, number)
+            for at, start, number in self.measured
+            if at in finished and start * rounds + number < made
+        )
         counts = [len(self.measured[key][1]) for key in kept]
         columns = [np.repeat([key[part] for key in kept], counts) for part in range(3)]
         turns = np.repeat([self.measured[key][0] for key in kept], counts)
@@ -224,7 +275,7 @@ class _Contest:
         record.write(folder, self._manifest(), calls)
 
     def _manifest(self) -> record.Manifest:
-        counted = self._roundings()
+        counted, made = self._roundings(), self.made()
         return record.Manifest(
             created=datetime.now(UTC).isoformat(timespec="milliseconds"),
             arms=[each.record for each in self.contenders],
@@ -237,12 +288,21 @@ class _Contest:
             seed=self.plan.seed,
             roundings=None if counted is None else asdict(counted),
             environment=fingerprint(),
+            interrupted=made if 0 < made < self.plan.starts * self.plan.rounds else None,
         )
 
     def _roundings(self) -> Roundings | None:
         files = {Path(each.arm.model) for each in self._standing() if each.arm.model}
         found = [counted for file in sorted(files) if (counted := roundings(file))]
         return max(found, key=lambda each: (each.terms, each.stores), default=None)
+
+
+def _reasons(contenders: Sequence[Contender]) -> str:
+    """Return why all failed: once where it is one reason."""
+    reasons = {each.record.reason for each in contenders}
+    if len(reasons) == 1:
+        return reasons.pop()
+    return "; ".join(f"{each.arm.name}: {each.record.reason}" for each in contenders)
 
 
 def _bar(total: int, *, hidden: bool) -> Any:

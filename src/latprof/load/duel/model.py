@@ -52,12 +52,17 @@ class Duel:
         return tuple(arm.name for arm in self._manifest.arms if not arm.reason)
 
     def latencies(self, arm: str) -> npt.NDArray[np.int64]:
-        """Return the latency of each call of a finished arm in ns, `(starts, rounds, calls)`."""
-        at = self._index(arm)
-        mine = self._column("arm") == at
+        """Return the latency of each call of a finished arm in ns, `(starts, rounds, calls)`.
+
+        Of an interrupted duel, these are the starts that were completed; where that is none, the
+        rounds of the first.
+        """
+        mine = self._column("arm") == self._index(arm)
         m = self._manifest
-        calls_ns = self._column("latency_ns")[mine]
-        shaped: npt.NDArray[np.int64] = calls_ns.reshape((m.starts, m.rounds, m.calls))
+        rounds = min(m.rounds, m.made)
+        starts = m.made // rounds
+        calls_ns = self._column("latency_ns")[mine][: starts * rounds * m.calls]
+        shaped: npt.NDArray[np.int64] = calls_ns.reshape((starts, rounds, m.calls))
         return shaped
 
     def outputs(self, arm: str) -> list[dict[str, npt.NDArray[Any]]]:

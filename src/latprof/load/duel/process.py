@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 import psutil
 
 import latprof
-from latprof.errors import TargetError
+from latprof.errors import TargetError, UsageError
 from latprof.run.text import one_line
 
 if TYPE_CHECKING:
@@ -107,6 +107,7 @@ class ArmProcess:
 
         Raises:
             TargetError: The arm failed, died, or did not answer in time; the message says which.
+            UsageError: It refused what the user gave it.
         """
         line = json.dumps({"do": what, **more}) + "\n"
         try:
@@ -117,7 +118,8 @@ class ArmProcess:
             raise TargetError(self._death(what)) from None
         answer = self._answer(what, time.monotonic() + timeout_s)
         if "error" in answer:
-            raise TargetError(str(answer["error"]))
+            kind = UsageError if answer.get("refused") else TargetError
+            raise kind(str(answer["error"]))
         return answer
 
     def pause(self) -> None:

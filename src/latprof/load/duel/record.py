@@ -16,11 +16,21 @@ from latprof.load.duel import payload
 from latprof.run.disk import refusals, replacing, require_regular, unreadable
 from latprof.run.text import one_line
 
-__all__ = ["CALLS", "FILE", "ArmRecord", "Manifest", "outputs_folder", "read", "write"]
+__all__ = [
+    "CALLS",
+    "FEWEST_ROUNDS",
+    "FILE",
+    "ArmRecord",
+    "Manifest",
+    "outputs_folder",
+    "read",
+    "write",
+]
 
 FILE = "duel.json"
 CALLS = "calls.parquet"
 FORMAT = 1
+FEWEST_ROUNDS = 6  # an interval of a median at 95 % takes as many
 _LIMIT_BYTES = 16 << 20
 _LIMIT_ROWS = 1 << 26
 
@@ -77,6 +87,8 @@ class Manifest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         seed: Of the order of turns.
         roundings: `stores`, `terms` and `quantised` of the model; None where unknown.
         environment: Machine and software.
+        interrupted: Rounds that were made before Ctrl-C ended the duel, counted over the starts
+            one after the other; None where it ended by itself.
     """
 
     format: int = FORMAT
@@ -91,6 +103,17 @@ class Manifest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     seed: int
     roundings: dict[str, Any] | None
     environment: dict[str, Any]
+    interrupted: int | None = None
+
+    @property
+    def planned(self) -> int:
+        """Rounds of an arm in all starts together."""
+        return self.starts * self.rounds
+
+    @property
+    def made(self) -> int:
+        """How many of them were made."""
+        return self.planned if self.interrupted is None else self.interrupted
 
 
 def outputs_folder(folder: Path, arm: int) -> Path:
@@ -143,6 +166,8 @@ def _manifest(path: Path) -> Manifest:
         raise RunFormatError(path, f"is of format {manifest.format}; this latprof reads {FORMAT}")
     if min(manifest.starts, manifest.rounds, manifest.calls) < 1 or not manifest.arms:
         raise RunFormatError(path, "counts no arms, starts, rounds or calls")
+    if not 1 <= manifest.made <= manifest.planned:
+        raise RunFormatError(path, f"made {manifest.made} rounds of {manifest.planned}")
     return manifest
 
 
@@ -162,11 +187,12 @@ def _calls(path: Path, manifest: Manifest) -> pa.Table:
 
 def _check_counts(path: Path, manifest: Manifest, table: pa.Table) -> None:
     finished = [at for at, arm in enumerate(manifest.arms) if not arm.reason]
-    shape = (len(finished), manifest.starts, manifest.rounds, manifest.calls)
+    shape = (len(finished), manifest.made, manifest.calls)
     expected = math.prod(shape)
     if table.num_rows != expected:
         raise RunFormatError(path, f"has {table.num_rows} calls where duel.json has {expected}")
-    arm, start, number, _ = np.indices(shape, sparse=True)
+    arm, made, _ = np.indices(shape, sparse=True)
+    start, number = np.divmod(made, manifest.rounds)
     grid = {"arm": np.array(finished, np.int64)[arm], "start": start, "round": number}
     for name, values in grid.items():
         if not np.array_equal(np.broadcast_to(values, shape).ravel(), table[name].to_numpy()):

@@ -9,13 +9,29 @@ from dataclasses import dataclass
 from typing import Any
 
 from latprof.backends.model import WARM_NS, WARM_RUNS, Model
-from latprof.errors import InferenceError, LatprofError, UsageError
+from latprof.errors import (
+    BackendUnavailable,
+    FallbackDetected,
+    InferenceError,
+    LatprofError,
+    MissingDependencyError,
+    ModelFormatError,
+    UsageError,
+)
 from latprof.load.duel.payload import leaves, signature
 from latprof.run.text import one_line
 
-__all__ = ["Seat", "seated", "seated_here"]
+__all__ = ["REFUSALS", "Seat", "seated", "seated_here"]
 
 LEAD = 2  # calls before each round that are not counted: caches are the other arm's until then
+# What the user gave cannot run here: not a failure of the run itself.
+REFUSALS = (
+    BackendUnavailable,
+    FallbackDetected,
+    MissingDependencyError,
+    ModelFormatError,
+    UsageError,
+)
 
 Call = Callable[[Any], Any]
 
@@ -153,4 +169,5 @@ def _leaves(output: Any) -> dict[str, Any]:
 
 def _failure(at: int, error: Exception) -> LatprofError:
     said = str(error) if isinstance(error, LatprofError) else f"{type(error).__name__}: {error}"
-    return InferenceError(f"input {at}: {one_line(said)}")
+    kind = UsageError if isinstance(error, UsageError) else InferenceError
+    return kind(f"input {at}: {one_line(said)}")

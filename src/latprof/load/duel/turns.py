@@ -14,7 +14,7 @@ from latprof.load.duel import payload
 from latprof.load.duel.arm import Arm
 from latprof.load.duel.process import ArmProcess
 from latprof.load.duel.record import ArmRecord
-from latprof.load.duel.seat import seated_here
+from latprof.load.duel.seat import REFUSALS, seated_here
 
 __all__ = ["Contender", "Limits", "alive"]
 
@@ -74,12 +74,14 @@ class Contender:
         record: What became known of it.
         specs: Inputs that its model declares.
         median_ns: Of a call at the end of the last warm-up.
+        refused: Whether it failed because what the user gave cannot run here.
     """
 
     arm: Arm
     record: ArmRecord
     specs: Sequence[Mapping[str, Any]] = ()
     median_ns: int = 0
+    refused: bool = False
     _place: _Place | None = field(default=None, repr=False)
 
     @property
@@ -96,9 +98,13 @@ class Contender:
             answer = self._place.ask(what, timeout_s, **more)
             self._place.pause()
         except LatprofError as error:
-            self.record.reason = str(error)
+            self.fail(error)
             return None
         return answer
+
+    def fail(self, error: LatprofError) -> None:
+        """Note why the arm takes no further part."""
+        self.record.reason, self.refused = str(error), isinstance(error, REFUSALS)
 
     def start(self, stack: contextlib.ExitStack, threads: int, log: Path, limits: Limits) -> None:
         """Start the process and load the arm in it, timed; an arm in this process just sits."""
@@ -114,7 +120,7 @@ class Contender:
             process.start()
             process.ready(limits.load_s)
         except LatprofError as error:
-            self.record.reason = str(error)
+            self.fail(error)
             return
         began_ns = time.perf_counter_ns()
         answer = self.ask("load", limits.load_s, arm=self.arm.described(), threads=threads)

@@ -18,7 +18,7 @@ from typing import Any
 
 from latprof.errors import LatprofError, UsageError
 from latprof.load.duel import payload
-from latprof.load.duel.seat import Seat, seated
+from latprof.load.duel.seat import REFUSALS, Seat, seated
 from latprof.run.text import one_line
 
 __all__ = ["main"]
@@ -95,7 +95,7 @@ def main() -> None:
         try:
             answer = worker.answer(json.loads(line))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - told to the other side
-            answer = {"error": _told(error)}
+            answer = {"error": _told(error), "refused": isinstance(error, REFUSALS)}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 
