@@ -14,8 +14,8 @@ import pandas as pd
 from latprof.analysis.comparison import Decision, SpeedUp, adjusted, speed_up, tail_speed_ups
 from latprof.analysis.parity import ASSUMED, ROUND_OFF, Agreement, Parity, Path, parity
 from latprof.analysis.quantiles import quantiles
-from latprof.load.duel.record import FEWEST_ROUNDS
 from latprof.analysis.verdict import agreement, sentence, unfought
+from latprof.load.duel.record import FEWEST_ROUNDS
 
 if TYPE_CHECKING:
     from latprof.load.duel.model import Duel
