@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import bdtr, bdtrik
 
-from latprof.analysis.effective import effective_size
+from latprof.analysis.effective import effective_groups, effective_size
 from latprof.errors import UsageError
 from latprof.run.model import Quantile
 
@@ -110,24 +110,42 @@ def quantile(values_ns: npt.NDArray[np.int64], q: float, confidence: float = 0.9
 
 
 def quantiles(
-    values_ns: npt.NDArray[np.int64], qs: Sequence[float], confidence: float = 0.95
+    values_ns: npt.NDArray[np.int64],
+    qs: Sequence[float],
+    confidence: float = 0.95,
+    *,
+    sizes: npt.NDArray[np.int64] | None = None,
 ) -> list[Quantile]:
-    """Return several quantiles of one series, which is sorted once; see `quantile`."""
+    """Return several quantiles of one series, which is sorted once; see `quantile`.
+
+    Args:
+        values_ns: As for `quantile`.
+        qs: Which quantiles, in (0, 1).
+        confidence: Of the intervals.
+        sizes: Where values come in groups that resemble each other within, such as the gaps of
+            one stream: how many values each group has in turn, shape `(m,)`, none of them 0.
+    """
     for name, given in (*(("q", q) for q in qs), ("confidence", confidence)):
         if not 0 < given < 1:
             raise UsageError(f"{name} is {given}: give a share between 0 and 1, such as 0.99")
     ordered = np.sort(values_ns)
-    return [_quantile(values_ns, ordered, float(q), confidence) for q in qs]
+    return [_quantile(values_ns, ordered, float(q), confidence, sizes) for q in qs]
 
 
 def _quantile(
-    values: npt.NDArray[np.int64], ordered: npt.NDArray[np.int64], q: float, confidence: float
+    values: npt.NDArray[np.int64],
+    ordered: npt.NDArray[np.int64],
+    q: float,
+    confidence: float,
+    sizes: npt.NDArray[np.int64] | None,
 ) -> Quantile:
     n = ordered.size
     if n == 0:
         return Quantile(q, None, None, None, 0, 0.0, reliable=False, confidence=confidence)
     point = int(ordered[nearest_rank(n, q) - 1])
     effective = _effective(values, ordered, q)
+    if sizes is not None:
+        effective = min(effective, effective_groups(values > point, q, sizes))
     low, high = _interval(ordered, effective, q, confidence)
     beyond = effective * min(q, 1 - q) + _ROUNDING
     return Quantile(

@@ -28,9 +28,9 @@ def as_data(run: Run) -> dict[str, Any]:
 
     Returns:
         `target`, `created`, `scenario`, `seed`, `probe`, `interrupted`, `recovered`, `validity`,
-        `latency` by quantile, `rate_per_s`, `duration_ns`, `counts`, `failures`, `breakdown` (the
-        rows of `run.breakdown()`, times in nanoseconds) and `environment`. None stands for what
-        the sample cannot carry.
+        `latency` by quantile, `rate_per_s`, `duration_ns`, `counts`, `failures`, `breakdown` and
+        `streaming` (the rows of `run.breakdown()` and `run.streaming()`, times in nanoseconds) and
+        `environment`. None stands for what the sample cannot carry.
     """
     manifest, requests = run.manifest, run.requests
     quantiles = {f"p{100 * q:g}": run.latency(q) for q in QUANTILES}
@@ -43,6 +43,7 @@ def as_data(run: Run) -> dict[str, Any]:
         "counts": counts(requests),
         "failures": failures(requests),
         "breakdown": [_known(row) for row in run.breakdown().to_dict("records")],
+        "streaming": [_known(row) for row in run.streaming().to_dict("records")],
         "environment": run.environment,
     }
 

@@ -32,8 +32,10 @@ if TYPE_CHECKING:
 __all__ = [
     "Record",
     "cpu_chart",
+    "known",
     "largest_stage",
     "part_of",
+    "quantile_cell",
     "records",
     "shared_unit",
     "stage_table",
@@ -110,20 +112,22 @@ def _cells(row: Record, divisor: float, colours: Mapping[str, str]) -> tuple[Cel
     colour = None if part_of(name) is Part.TOTAL else colours[name]
     return (
         Words(one_line(name)),
-        Share(_known(row["share"]), colour, _FILLS.get(name, Fill.SOLID)),
-        Duration(_known(row["mean"]), divisor),
-        _quantile(row, "p50", divisor),
-        Duration(_known(row["p95"]), divisor),
-        _quantile(row, "p99", divisor),
+        Share(known(row["share"]), colour, _FILLS.get(name, Fill.SOLID)),
+        Duration(known(row["mean"]), divisor),
+        quantile_cell(row, "p50", divisor),
+        Duration(known(row["p95"]), divisor),
+        quantile_cell(row, "p99", divisor),
     )
 
 
-def _quantile(row: Record, name: str, divisor: float) -> Duration:
-    value, low, high = (_known(row[name + end]) for end in ("", "_lo", "_hi"))
+def quantile_cell(row: Record, name: str, divisor: float) -> Duration:
+    """Return the quantile `name` of a row with its interval."""
+    value, low, high = (known(row[name + end]) for end in ("", "_lo", "_hi"))
     return Duration(value, divisor, low, high)
 
 
-def _known(value: float) -> float | None:
+def known(value: float) -> float | None:
+    """Return a number of a table, None where it has none."""
     return None if pd.isna(value) else float(value)
 
 
@@ -172,7 +176,7 @@ def _listed(lead: str, items: list[str]) -> list[str]:
 
 def cpu_chart(breakdown: pd.DataFrame, colours: Mapping[str, str]) -> Chart | None:
     """Return what the threads of each stage did; None where the run did not measure it."""
-    rows = [row for row in records(breakdown) if _known(row["cpu_share"]) is not None]
+    rows = [row for row in records(breakdown) if known(row["cpu_share"]) is not None]
     rows = [row for row in rows if part_of(row["stage"]) is Part.STAGE]
     if not rows:
         return None
@@ -189,7 +193,7 @@ def cpu_chart(breakdown: pd.DataFrame, colours: Mapping[str, str]) -> Chart | No
                 label=one_line(row["stage"]),
                 colour=colours[row["stage"]],
                 shares=tuple(
-                    Share(_known(row[f"{what}_share"])) for what in ("cpu", "runqueue", "blocked")
+                    Share(known(row[f"{what}_share"])) for what in ("cpu", "runqueue", "blocked")
                 ),
                 marked=row["stage"] == marked,
             )

@@ -21,6 +21,7 @@ from latprof.report.document import (
     Paragraph,
     one_line,
 )
+from latprof.report.items import items_table
 from latprof.report.stages import cpu_chart, stage_table
 from latprof.run.model import Quantile, Verdict
 from latprof.units import (
@@ -75,6 +76,8 @@ def _blocks(run: Run, target: str) -> Iterator[Block]:
     yield _verdict(run)
     if len(breakdown):
         yield stage_table(breakdown, colours, run.latency)
+    if items := items_table(run):
+        yield items
     if devices := device_table(breakdown):
         yield devices
     if chart := cpu_chart(breakdown, colours):

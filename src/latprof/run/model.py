@@ -230,6 +230,12 @@ class Run:
 
         return breakdown(self)
 
+    def streaming(self) -> pd.DataFrame:
+        """Return one row per metric of streams: first items, gaps between items, whole streams."""
+        from latprof.analysis.streaming import streaming
+
+        return streaming(self)
+
     def latency(self, q: float = 0.99) -> Quantile:
         """Return a quantile of response time, from the intended instant, over steady requests."""
         from latprof.analysis.latency import latency
