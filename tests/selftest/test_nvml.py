@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from latprof.errors import BackendUnavailable
+from latprof.errors import BackendUnavailable, MissingDependencyError
 from latprof.selftest.nvml import Gpu, slowdowns
 
 from . import nvml_double
@@ -43,7 +43,7 @@ def test_one_that_it_does_not_know_is_refused():
 
 def test_without_pynvml_it_gives_the_pip_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "pynvml", None)
-    with pytest.raises(BackendUnavailable, match="pip install nvidia-ml-py"):
+    with pytest.raises(MissingDependencyError, match=r'pip install "latprof\[gpu\]"'):
         Gpu("abc")
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from latprof.backends.runtime import one_line
-from latprof.errors import BackendUnavailable
+from latprof.errors import BackendUnavailable, MissingDependencyError
 
 __all__ = ["Gpu", "slowdowns"]
 
@@ -42,8 +42,8 @@ class Gpu:
         nvml: The imported `pynvml`; imported by default.
 
     Raises:
-        BackendUnavailable: pynvml is not installed, there is no driver, or it does not know the
-            GPU.
+        MissingDependencyError: nvidia-ml-py is not installed.
+        BackendUnavailable: There is no driver, or it does not know the GPU.
     """
 
     def __init__(self, uuid: str, nvml: Any = None) -> None:
@@ -91,4 +91,4 @@ def _imported() -> Any:
     try:
         return importlib.import_module("pynvml")
     except ImportError as error:
-        raise BackendUnavailable("pynvml is not installed: pip install nvidia-ml-py") from error
+        raise MissingDependencyError("reading a GPU's clocks", "nvidia-ml-py", "gpu") from error

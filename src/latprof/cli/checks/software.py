@@ -28,6 +28,7 @@ REQUIRED = (
 )
 EXTRAS = {
     "demo": ("onnxruntime", "tokenizers"),
+    "gpu": ("nvidia-ml-py",),
     "notebook": ("ipykernel", "ipywidgets", "nbclient", "nbformat"),
     "onnx": ("onnx", "onnxruntime"),
     "openvino": ("openvino",),
