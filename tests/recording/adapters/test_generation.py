@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
 
 import pytest
 
 from latprof.load.profile import profile
 from latprof.recording.instrument import instrument
+from latprof.recording.recorder import record
+from latprof.recording.request import request
 
 from .conftest import noted, one_request, picture, same
 
@@ -99,6 +102,75 @@ def test_it_is_afterwards_as_it_was(transformers, writer, prompt):
         one_request(write)
     same(before, picture(writer))
     assert write() == want
+
+
+@pytest.fixture
+def remote(transformers, accelerator):
+    """A model on the device: 90 ms for a prompt, 30 ms for each token after the first."""
+    import torch
+
+    class Writer(torch.nn.Linear, transformers.GenerationMixin):
+        config = SimpleNamespace(is_encoder_decoder=False)
+
+        @classmethod
+        def can_generate(cls):
+            return True
+
+        def forward(self, ids):
+            accelerator.launch((90 if ids.shape[-1] > 1 else 30) * 1_000_000)
+            return ids[:, -1:]
+
+        def generate(self, input_ids, fails=False):
+            parts = [input_ids, self(input_ids)]
+            for _ in range(2):
+                parts.append(self(parts[-1]))
+                assert not fails
+            return torch.cat(parts, 1)
+
+    return Writer(2, 2).to("simulated")
+
+
+def test_on_a_device_both_get_their_time_there(remote, accelerator):
+    import torch
+
+    ids = torch.ones(1, 4)
+    before = picture(remote)
+    with instrument(remote):
+        waited = accelerator.synchronisations()
+        with record(signals=False, warmup=0) as recording:
+            with request():
+                remote.generate(ids)
+            assert accelerator.synchronisations() == waited
+        spans = recording.run.spans.set_index("stage")
+        plain, _ = one_request(lambda: remote(ids))
+    same(before, picture(remote))
+    assert spans.device_ns["prefill"] == pytest.approx(90_000_000, rel=0.05)
+    assert spans.device_ns["decode"] == pytest.approx(60_000_000, rel=0.05)
+    assert (spans.issue_ns <= spans.end_ns - spans.start_ns).all()
+    assert (spans.issue_ns < spans.device_ns).all()
+    assert plain.spans.stage.tolist() == ["forward"]
+    assert plain.spans.device_ns[0] == pytest.approx(90_000_000, rel=0.05)
+
+
+def test_a_failure_on_a_device_ends_its_stage_and_the_next_call_is_timed(remote):
+    import torch
+
+    ids = torch.ones(1, 4)
+    with instrument(remote):
+        run = profile(
+            lambda fails: remote.generate(ids, fails=fails),
+            [False, True, False],
+            progress=False,
+            warmup=0,
+        )
+    spans = run.spans.sort_values("start_ns")
+    assert spans.stage.tolist() == ["prefill", "decode"] * 3
+    assert spans.error.tolist() == [False, False, False, True, False, False]
+    lasting = spans.device_ns.tolist()
+    assert lasting[0:5:2] == [pytest.approx(90_000_000, rel=0.05)] * 3
+    assert lasting[1] == pytest.approx(60_000_000, rel=0.05)
+    assert lasting[5] == pytest.approx(60_000_000, rel=0.05)
+    assert spans.device_ns.isna().tolist() == [False, False, False, True, False, False]
 
 
 def test_beams_and_outputs_as_objects_are_counted(writer, prompt):

@@ -2,12 +2,16 @@
 
 `prefill` lasts from the call until the model has answered the prompt, what prepares that included;
 `decode` is the rest, from choosing the first token to returning all. Together they are the call.
-This has not run on a GPU yet: there `prefill` ends when its work is handed over, and the wait for
-it falls into `decode`.
+
+Where the weights are on a device that has events, both also get their time there: they share the
+mark between them, so their device times add up to the call's. On the host's clock `prefill` ends
+there when its work is handed over, and the wait for it falls into `decode`. It runs on a simulated
+accelerator; it has not run on a GPU yet.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -20,7 +24,8 @@ from latprof.recording.adapters.facts import Facts
 from latprof.recording.adapters.kinds import is_a
 from latprof.recording.adapters.seeing import Place, look_at
 from latprof.recording.adapters.sightings import Sighting
-from latprof.recording.adapters.torch import Mode, Module, call_path, tell_mode
+from latprof.recording.adapters.torch import Mode, Module, call_path, clock_of, tell_mode
+from latprof.recording.deviceclock import DeviceClock
 from latprof.recording.hooks import Around
 
 __all__ = ["generates", "places"]
@@ -43,7 +48,7 @@ def places(model: Any, around: Around, inputs: Inputs | None) -> list[Place]:
     """
     chunked = [Place(model, "_prefill", _Chunks(model))] if hasattr(model, "_prefill") else []
     return [
-        Place(model, "generate", _Generate(model, inputs), also=("decode",)),
+        Place(model, "generate", _Generate(model, inputs, clock_of(model)), also=("decode",)),
         *chunked,
         Place(model, call_path(model), _Step(model, around)),
     ]
@@ -52,21 +57,32 @@ def places(model: Any, around: Around, inputs: Inputs | None) -> list[Place]:
 class _Generation:
     """A call of `generate` under way: in its prefill, then in its decoding."""
 
-    def __init__(self, model: object) -> None:
+    def __init__(self, model: object, clock: DeviceClock | None) -> None:
         self.model = model
         self.is_chunked = False
-        self._stage = _PREFILL
+        self._call = contextlib.nullcontext() if clock is None else clock.call()
+        self._lap_of = contextlib.nullcontext if clock is None else clock.stage
 
     def prefilled(self) -> None:
         """End the prefill, at the first call of this."""
         if self._stage is _PREFILL:
-            _PREFILL.__exit__(None, None, None)
-            self._stage = _DECODE
-            _DECODE.__enter__()
+            self._leave(None, None, None)
+            self._enter(_DECODE)
+
+    def _enter(self, stage: core.Stage) -> None:
+        self._stage = stage
+        stage.__enter__()
+        self._lap = self._lap_of()
+        self._lap.__enter__()
+
+    def _leave(self, *raised: Any) -> None:
+        self._lap.__exit__(*raised)
+        self._stage.__exit__(*raised)
 
     def __enter__(self) -> Self:
         self._token = _running.set(self)
-        self._stage.__enter__()
+        self._call.__enter__()
+        self._enter(_PREFILL)
         return self
 
     def __exit__(
@@ -75,7 +91,8 @@ class _Generation:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._stage.__exit__(kind, error, traceback)
+        self._leave(kind, error, traceback)
+        self._call.__exit__(kind, error, traceback)
         _running.reset(self._token)
 
 
@@ -92,8 +109,8 @@ class _Generate:
 
     name = "prefill"
 
-    def __init__(self, model: Any, inputs: Inputs | None) -> None:
-        self._model, self._module = model, Module(model)
+    def __init__(self, model: Any, inputs: Inputs | None, clock: DeviceClock | None) -> None:
+        self._model, self._module, self._clock = model, Module(model), clock
         self._inputs = inputs
 
     def __call__(self, function: Callable[..., Any], /) -> Callable[..., Any]:
@@ -101,7 +118,7 @@ class _Generate:
         def generating(*args: Any, **kwargs: Any) -> Any:
             if not core.is_active():
                 return function(*args, **kwargs)
-            with _Generation(self._model):
+            with _Generation(self._model, self._clock):
                 result = function(*args, **kwargs)
             if session.current is not None:
                 look_at(self._look, args, kwargs, result)
