@@ -4,7 +4,8 @@
     python benchmarks/vision.py [--model resnet50|vit] [--fps 30 | --budget-ms 33] [--quick]
 
 ResNet-50 and ViT-S/16 as transformers builds them, with random weights: times are those of a
-trained one, and labels mean nothing beyond whether backends agree. Frames are JPEGs of 640 x 480
+trained one, and labels mean nothing beyond whether backends agree. A look (--quick) takes networks
+of their kind with fewer and thinner layers. Frames are JPEGs of 640 x 480
 that the script paints. torch (eager), ONNX Runtime and OpenVINO on one thread each, and TensorRT
 where there is a GPU; its lines have not yet run on one.
 """
@@ -47,7 +48,12 @@ SPREAD = np.array([0.229, 0.224, 0.225], np.float32)
 SHAPES = {"pixels": ((1, 3, SIDE, SIDE),) * 3}
 
 
-def module(name: str) -> Any:
+# For a look: the same kinds of layers, fewer and thinner.
+THIN_RESNET = {"embedding_size": 16, "hidden_sizes": [32, 64, 96, 128], "depths": [1, 1, 1, 1]}
+THIN_VIT = {"num_hidden_layers": 2}
+
+
+def module(name: str, *, quick: bool) -> Any:
     """Return a network with random weights, the same each time: pixels in, logits out."""
     import torch
     from transformers import (
@@ -59,10 +65,16 @@ def module(name: str) -> Any:
 
     torch.manual_seed(0)
     if name == "resnet50":
-        network: Any = ResNetForImageClassification(ResNetConfig(num_labels=1000))
+        network: Any = ResNetForImageClassification(
+            ResNetConfig(num_labels=1000, **(THIN_RESNET if quick else {}))
+        )
     else:
         config = ViTConfig(
-            hidden_size=384, num_attention_heads=6, intermediate_size=1536, num_labels=1000
+            hidden_size=384,
+            num_attention_heads=6,
+            intermediate_size=1536,
+            num_labels=1000,
+            **(THIN_VIT if quick else {}),
         )
         config._attn_implementation = "eager"  # noqa: SLF001 - what the ONNX exporter knows
         network = ViTForImageClassification(config)
@@ -81,33 +93,34 @@ def module(name: str) -> Any:
     return Logits().eval()
 
 
-def files(name: str) -> tuple[Path, Path]:
+def files(name: str, *, quick: bool) -> tuple[Path, Path]:
     """Return the network as ONNX and as a torch.export program; exported where torch may be."""
-    onnx, program = (FOLDER / f"{name}.{ending}" for ending in ("onnx", "pt2"))
+    title = f"{name}-thin" if quick else name
+    onnx, program = (FOLDER / f"{title}.{ending}" for ending in ("onnx", "pt2"))
     if not (onnx.exists() and program.exists()):
         FOLDER.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
-            command = [sys.executable, "-W", "ignore", __file__, "export", name, folder]
+            command = [sys.executable, "-W", "ignore", __file__, "export", name, folder, title]
             subprocess.run(command, check=True, stdout=sys.stderr)  # noqa: S603 - this script
             for file in (onnx, program):
                 Path(folder, file.name).replace(file)
     return onnx, program
 
 
-def write(name: str, folder: Path) -> None:
+def write(name: str, folder: Path, title: str) -> None:
     import torch
 
-    network, example = module(name), (torch.rand(1, 3, SIDE, SIDE),)
+    network, example = module(name, quick=title != name), (torch.rand(1, 3, SIDE, SIDE),)
     torch.onnx.export(
         network,
         example,
-        str(folder / f"{name}.onnx"),
+        str(folder / f"{title}.onnx"),
         dynamo=False,
         opset_version=17,
         input_names=["pixels"],
         output_names=["logits"],
     )
-    torch.export.save(torch.export.export(network, example), folder / f"{name}.pt2")
+    torch.export.save(torch.export.export(network, example), folder / f"{title}.pt2")
 
 
 def frames(count: int) -> list[bytes]:
@@ -133,8 +146,9 @@ class Service:
 
     stages = ("decode", "resize", "normalise", "forward", "postprocess")
 
-    def __init__(self, name: str, backend: str) -> None:
-        source = module(name) if backend == "torch" else files(name)[0]
+    def __init__(self, name: str, backend: str, *, quick: bool) -> None:
+        is_torch = backend == "torch"
+        source = module(name, quick=quick) if is_torch else files(name, quick=quick)[0]
         self.model = lp.load_model(source, backend, **placed(backend, SHAPES))
 
     def decode(self, frame: bytes) -> Any:
@@ -173,9 +187,9 @@ class Service:
 
 
 def measured(name: str, *, quick: bool) -> Trial:
-    onnx, program = files(name)
+    onnx, program = files(name, quick=quick)
     names, absent = ready(BACKENDS)
-    services = {backend: Service(name, backend) for backend in names}
+    services = {backend: Service(name, backend, quick=quick) for backend in names}
     first = next(iter(services.values()))
     pictures = frames(FRAMES // 5 if quick else FRAMES)
     rows = [first.normalise(first.resize(first.decode(picture))) for picture in pictures[:4]]
@@ -186,7 +200,8 @@ def measured(name: str, *, quick: bool) -> Trial:
         }
         for backend in names
     }
-    title = f"{'ResNet-50' if name == 'resnet50' else 'ViT-S/16'}: a frame at a time, one thread"
+    network = "ResNet-50" if name == "resnet50" else "ViT-S/16"
+    title = f"{network}{', thinned' if quick else ''}: a frame at a time, one thread"
     return tried(title, services, pictures, quick=quick, arms=arms, rows=rows, absent=absent)
 
 
@@ -233,6 +248,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["export"]:
-        write(sys.argv[2], Path(sys.argv[3]))
+        write(sys.argv[2], Path(sys.argv[3]), sys.argv[4])
     else:
         main()

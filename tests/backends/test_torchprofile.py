@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+import os
 
 import numpy as np
 import pytest
 
+from latprof.backends import torchprofile
 from latprof.backends.registry import load_model
 
 torch = pytest.importorskip("torch", reason="needs torch")
@@ -33,6 +35,18 @@ def test_each_block_is_a_trace_of_its_runs_and_of_nothing_else(tmp_path):
         ["ProfilerStep#2"],
     ]
     assert all(file.parent == tmp_path for file in files)
+
+
+def test_the_profiler_keeps_quiet_and_all_others_are_heard(tmp_path, capfd):
+    with load_model(torch.nn.Linear(4, 3), "torch") as model:
+        profiling = model.profiling(tmp_path)
+        os.write(2, b"before\n")
+        with profiling.on():
+            profiling.run(X)
+            os.write(2, b"a library\n")
+        with torchprofile._without_chatter():
+            os.write(2, b"USDT: start\nof another thread\nunfinished")
+    assert capfd.readouterr() == ("", "before\na library\nof another thread\nunfinished")
 
 
 def test_a_run_that_fails_leaves_the_profiler_off(tmp_path):

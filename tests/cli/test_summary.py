@@ -57,6 +57,7 @@ def test_a_module_may_say_the_type_of_its_input(cli, workplace):
         (["nowhere.onnx"], "there is no file nowhere.onnx"),
         (["service.py"], "a summary loads .onnx, .pt, .pth, .ts, .pt2 files, got service.py"),
         ([MODEL, "--shape", "input_ids=ax16"], "write sizes as in"),
+        ([MODEL, "--shape", "input_ids=0x256"], "a size is 1 or more"),
         ([MODEL, "--shape", "other=1x16"], "has no input 'other'"),
         (["service:nothing"], "has no 'nothing'"),
     ],

@@ -80,7 +80,10 @@ class TensorSpec:
         Ones are an embedding's row that exists, and an attention mask that hides nothing.
         """
         if self.dtype is None:
-            raise UsageError(f"the model does not say the type of {self.name!r}: give an array")
+            raise UsageError(
+                f"the model does not say the type of {self.name!r}: give an array by name, as "
+                f"{{{self.name!r}: np.ones((1, 16), np.int64)}}"
+            )
         is_text = self.dtype == np.dtype(object)
         return np.full(tuple(shape), "" if is_text else 1, dtype=self.dtype)
 
@@ -219,7 +222,10 @@ class Model(ABC):
             if spec.name in examples or not (spec.required or spec.name in shapes):
                 continue
             if spec.name not in shapes and spec.shape is None:
-                raise UsageError(f"the model does not say the shape of {spec.name!r}: give it")
+                raise UsageError(
+                    f"the model does not say the shape of {spec.name!r}: give it by name, as "
+                    f"{{{spec.name!r}: (1, 16)}}, or an array"
+                )
             declared = tuple(1 if size is None else size for size in spec.shape or ())
             examples[spec.name] = spec.example(shapes.get(spec.name, declared))
         return examples

@@ -52,6 +52,8 @@ def _shape(option: str, text: str) -> Shape:
     parts = sizes.split("x") if sizes else []
     if not all(part.isascii() and part.isdecimal() and len(part) <= 12 for part in parts):
         raise UsageError(f"--shape {option}: write sizes as in name=1x3x224x224")
+    if not all(map(int, parts)):
+        raise UsageError(f"--shape {option}: a size is 1 or more")
     try:
         kind = np.dtype(dtype).name if colon else None
     except TypeError as error:
@@ -89,6 +91,12 @@ def arrays(model: Any, options: Iterable[str]) -> dict[str, Any]:
             wanted[name] = shape.sizes
         else:
             wanted[name] = _ones(name, shape.sizes, dtype)
+    unknown = [each.name for each in model.inputs if each.required and each.shape is None]
+    if missing := [name for name in unknown if name not in wanted]:
+        raise UsageError(
+            f"the model does not say the shape of {missing[0]!r}: give it, as "
+            f"--shape {missing[0]}=1x16"
+        )
     examples: dict[str, Any] = model.examples(wanted)
     return examples
 
