@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     from latprof.analysis.measured import Requests
     from latprof.analysis.selftime import Line
 
-__all__ = ["QUEUE", "TOTAL", "UNTRACKED", "Part", "parts_of_requests", "parts_of_spans"]
+__all__ = [
+    "QUEUE",
+    "TOTAL",
+    "UNTRACKED",
+    "Part",
+    "columns_of_requests",
+    "parts_of_requests",
+    "parts_of_spans",
+]
 
 Int64s = npt.NDArray[np.int64]
 Indices = npt.NDArray[np.intp]
@@ -64,6 +72,28 @@ def parts_of_requests(spans: Spans, requests: Requests) -> list[Part]:
     ]
 
 
+def columns_of_requests(spans: Spans, requests: Requests) -> Iterator[tuple[str, Int64s]]:
+    """Yield queue, stages and untracked as columns that add up to the latency of each request.
+
+    Args:
+        spans: Those of `requests`.
+        requests: Whatever requests.
+
+    Yields:
+        A name and the self time of each request, shape `(n,)`, 0 where it did not run the stage.
+    """
+    queue, untracked = requests.queue_ns, requests.service_ns
+    stages = _gather(spans, untracked, by_request=True)
+    for stage in stages:
+        if stage.name == QUEUE:
+            queue += stage.column(queue.size)
+    yield QUEUE, queue
+    for stage in stages:
+        if stage.name != QUEUE:
+            yield stage.name, stage.column(queue.size)
+    yield UNTRACKED, untracked
+
+
 def parts_of_spans(spans: Spans) -> list[Part]:
     """Return the stages of a run without requests."""
     return [stage.part(requests=0) for stage in _gather(spans, spans.line.lengths_ns)]
@@ -89,6 +119,12 @@ class _Stage:
     @property
     def values(self) -> Int64s:
         return np.concatenate(self.pieces)
+
+    def column(self, size: int) -> Int64s:
+        """Return the value of each of `size` requests, 0 where it did not run the stage."""
+        column = np.zeros(size, np.int64)
+        column[np.concatenate(self.rows)] = self.values
+        return column
 
     @property
     def usual_begin(self) -> float:

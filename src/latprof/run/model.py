@@ -248,6 +248,12 @@ class Run:
 
         return timeline(self, every)
 
+    def tail(self, q: float = 0.99) -> pd.DataFrame:
+        """Return what makes slow requests slower than typical ones, part by part."""
+        from latprof.analysis.tail import tail
+
+        return tail(self, q)
+
     def plot(self, kind: str, path: Path | str | None = None) -> Figure:
         """Draw `breakdown`, `timeline`, `cdf` or `waterfall`; save it too where `path` is given."""
         from latprof.report.plots import plot
