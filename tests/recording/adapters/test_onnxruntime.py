@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -78,6 +80,37 @@ def test_values_of_onnx_runtime(session, feed):
         run, facts = one_request(lambda: session.run_with_ort_values(None, values))
     assert run.spans.stage.tolist() == ["forward"]
     assert facts["forwards"] == 1
+
+
+def test_an_asynchronous_run_lasts_until_it_calls_back(feed):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 2  # it needs a pool of its own
+    session = onnxruntime.InferenceSession(
+        DEMO / "model.onnx", options, providers=["CPUExecutionProvider"]
+    )
+    want, before = session.run(None, feed)[0], picture(session)
+    answers, has_come = [], threading.Event()
+
+    def callback(results, user_data, error):
+        answers.append((results, user_data, error))
+        has_come.set()
+
+    def call():
+        session.run_async(None, feed, callback, "mine")
+        assert has_come.wait(30)
+
+    with instrument(session) as hooks:
+        assert hooks.stages == ("forward",)
+        run, facts = one_request(call)
+    same(before, picture(session))
+    ((results, user_data, error),) = answers
+    np.testing.assert_array_equal(results[0], want)
+    assert (user_data, error) == ("mine", "")
+    (span,) = run.spans.itertuples()
+    (row,) = run.requests.itertuples()
+    assert (span.stage, span.request_id) == ("forward", row.request_id)
+    assert row.started_ns <= span.start_ns < span.end_ns <= row.finished_ns
+    assert (facts["forwards"], facts["input_shape"], facts["tokens"]) == (1, "2x6", 12)
 
 
 def test_new_shapes_are_told_from_known_ones(session):

@@ -1,4 +1,4 @@
-"""ONNX Runtime sessions: a run is the stage `forward`."""
+"""ONNX Runtime sessions: a run is the stage `forward`, an asynchronous one until it calls back."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from latprof.recording.adapters.arrays import (
     tell_inputs,
     type_name,
 )
+from latprof.recording.adapters.callbacks import Answered
 from latprof.recording.adapters.facts import Facts
 from latprof.recording.adapters.kinds import is_a
 from latprof.recording.adapters.seeing import Place, Seen
@@ -23,6 +24,7 @@ __all__ = ["KNOWN", "MODULE", "SESSION", "places"]
 KNOWN = "onnxruntime.InferenceSession"
 MODULE, SESSION = "onnxruntime.capi.onnxruntime_inference_collection", "InferenceSession"
 _VALUES = "input_dict_ort_values"
+_CALLBACK = (2, "callback")  # of run_async
 _RUNS = ("run", "run_with_iobinding", "run_with_ort_values")
 
 
@@ -30,8 +32,10 @@ def places(obj: object) -> list[Place]:
     """Return where hooks go: none where `obj` is no session."""
     if not is_a(obj, MODULE, SESSION):
         return []
-    around = Seen("forward", _Session(obj).look)
-    return [Place(obj, name, around) for name in _RUNS if hasattr(obj, name)]
+    look = _Session(obj).look
+    around, answered = Seen("forward", look), Answered("forward", look, _CALLBACK)
+    runs = [Place(obj, name, around) for name in _RUNS if hasattr(obj, name)]
+    return [*runs, *([Place(obj, "run_async", answered)] if hasattr(obj, "run_async") else [])]
 
 
 class _Session:
