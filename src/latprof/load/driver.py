@@ -100,6 +100,7 @@ def _seconds_to_next(crew: Crew[Any], traffic: Traffic, timeout_ns: int | None) 
 def _expire(crew: Crew[Any], latest_start_ns: int) -> None:
     for server, request in crew.in_flight():
         if request.started_ns <= latest_start_ns and request.close(TIMEOUT) >= 0:
+            crew.traffic.settle()
             crew.relieve(server)
 
 

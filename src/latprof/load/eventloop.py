@@ -58,7 +58,7 @@ class Loop(Crew["_Task"]):
         # From here on, only the loop's thread.
         self._arrivals: asyncio.Queue[tuple[int, int] | None] = asyncio.Queue()
         self._idle = 0
-        self._all_arrived = traffic.offsets is None
+        self._all_arrived = not traffic.is_paced
         self._ended = asyncio.Event()
 
     # ---- the watching thread
@@ -102,11 +102,7 @@ class Loop(Crew["_Task"]):
         traffic = self.traffic
         try:
             with no_slack():
-                for index, offset_ns in enumerate(traffic.offsets or ()):
-                    intended_ns = traffic.origin_ns + offset_ns
-                    traffic.sleep_until(intended_ns)
-                    if index >= traffic.end:
-                        break
+                for index, intended_ns in traffic.arrivals():
                     self._post(self._arrive, index, intended_ns)
         finally:
             self._post(self._end_arrivals)
@@ -164,7 +160,7 @@ class Loop(Crew["_Task"]):
 
     async def next_arrival(self) -> tuple[int, int] | None:
         """Return the next request's number and intended instant; None where there is none."""
-        if self.traffic.offsets is None:
+        if not self.traffic.is_paced:
             # A target that never waits would otherwise keep the loop to one worker.
             await asyncio.sleep(0)
             return next(self.traffic.claims), -1
@@ -205,16 +201,18 @@ class _Task:
             finished_ns = await self._send(index, intended_ns)
             if finished_ns < 0:
                 return True
-            if not await self._think(finished_ns):
+            self._traffic.settle()
+            if not await self._think(index, finished_ns):
                 return False
         return False
 
     async def _send(self, index: int, intended_ns: int) -> int:
         traffic = self._traffic
+        value = traffic.take(index)
         self.request = request = Request(index, intended_ns, self.number)
         status = OK
         try:
-            answer = traffic.call(traffic.inputs[index % len(traffic.inputs)])
+            answer = traffic.call(value)
             if answer.__class__ is not AsyncGeneratorType:
                 answer = await answer
             if answer.__class__ in LAZY:
@@ -227,10 +225,10 @@ class _Task:
         self.request = None
         return finished_ns
 
-    async def _think(self, finished_ns: int) -> bool:
+    async def _think(self, index: int, finished_ns: int) -> bool:
         """Pause as the plan says; return whether there is time for another request."""
         traffic = self._traffic
-        begin_ns = finished_ns + traffic.plan.think_ns
+        begin_ns = finished_ns + traffic.pause_after(index)
         if begin_ns >= traffic.stop_ns:
             return False
         while traffic.end and (left_ns := begin_ns - traffic.clock.now_ns()) > 0:

@@ -33,22 +33,21 @@ class Worker:
 
     def serve(self) -> None:
         """Send requests until the load ends, or until this worker's request was closed for it."""
-        traffic, number, stop_ns = self.traffic, self.number, self.traffic.stop_ns
-        call, inputs, size = traffic.call, traffic.inputs, len(traffic.inputs)
-        offsets, origin_ns, think_ns = traffic.offsets, traffic.origin_ns, traffic.plan.think_ns
+        traffic, number = self.traffic, self.number
+        call, take, is_paced = traffic.call, traffic.take, traffic.is_paced
         intended_ns = -1
         for index in traffic.claims:
             if index >= traffic.end:
                 return
-            if offsets is not None:
-                intended_ns = origin_ns + offsets[index]
-                traffic.sleep_until(intended_ns)
+            value = take(index)
+            if is_paced:
+                intended_ns = traffic.await_arrival(index)
                 if index >= traffic.end:
                     return
             self.request = request = Request(index, intended_ns, number)
             status = OK
             try:
-                result = call(inputs[index % size])
+                result = call(value)
                 if result.__class__ in LAZY:
                     consume(result, self)
             except BaseException as error:  # noqa: BLE001 - whatever it raises is an error row
@@ -57,10 +56,11 @@ class Worker:
                     traffic.fail(index, error)
             finished_ns = request.close(status)
             self.request = None
-            if finished_ns < 0 or finished_ns + think_ns >= stop_ns:
+            if finished_ns < 0:  # closed for this worker, and settled by whoever did
                 return
-            if think_ns:
-                traffic.sleep_until(finished_ns + think_ns)
+            traffic.settle()
+            if not traffic.pause(index, finished_ns):
+                return
 
 
 class Caller(Crew[Worker]):

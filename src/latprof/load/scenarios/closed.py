@@ -111,15 +111,22 @@ class MultiStream(Scenario):
         self._check("samples", whole)
         self._check("workers", whole, optional=True)
 
+    @property
+    def most_inputs(self) -> int | None:
+        """How many inputs are taken at most before they start over; None for all there are."""
+        return self._whole(self.requests)
+
     def plan(self, inputs: int, seed: int) -> Plan:  # noqa: ARG002 - nothing is drawn
         """Return whole queries."""
-        count = self._count(inputs)
         return Plan(
-            count=None if count is None else -(-count // self.samples) * self.samples,
+            count=self._whole(self._count(inputs)),
             duration_ns=self._duration_ns,
             workers=self.workers,
             samples=self.samples,
         )
+
+    def _whole(self, count: int | None) -> int | None:
+        return None if count is None else -(-count // self.samples) * self.samples
 
 
 @dataclass(frozen=True, repr=False)

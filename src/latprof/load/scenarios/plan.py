@@ -13,6 +13,7 @@ from latprof.load.arrivals import burstiness
 
 if TYPE_CHECKING:
     from latprof.load.arrivals import Offsets
+    from latprof.load.draw import Order
 
 __all__ = ["Plan"]
 
@@ -47,7 +48,7 @@ class Plan:
     pauses: NDArray[np.int64] | None = None
     samples: int | None = None
     batch: int | None = None
-    order: NDArray[np.int64] | None = None
+    order: Order | NDArray[np.int64] | None = None
     attributes: Mapping[str, Sequence[object]] = field(default_factory=dict)
     notes: Mapping[str, Any] = field(default_factory=dict)
 

@@ -61,6 +61,11 @@ class Scenario(ABC):
         """Return what to carry out over `inputs` inputs: a pure function of its arguments."""
 
     @property
+    def most_inputs(self) -> int | None:
+        """How many inputs are taken at most before they start over; None for all there are."""
+        return self.requests
+
+    @property
     def _duration_ns(self) -> int | None:
         return None if self.duration is None else round(self.duration * 1e9)
 

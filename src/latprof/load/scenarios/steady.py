@@ -117,6 +117,11 @@ class Offline(OpenLoop):
         super().__post_init__()
         self._check("batch", whole, optional=True)
 
+    @property
+    def most_inputs(self) -> int | None:
+        """How many inputs are taken at most before they start over; None for all there are."""
+        return None if self.requests is None else self.requests * (self.batch or 1)
+
     def plan(self, inputs: int, seed: int) -> Plan:
         """Return a backlog."""
         size = self.batch or 1
