@@ -120,8 +120,9 @@ class Recorder:
         self._clock = clock
         self._notes: dict[int, dict[str, object]] = {}
         self._errors: dict[int, str] = {}
+        self._batches: dict[int, int] = {}
         self._sightings = Sightings()
-        self._columns = RequestColumns(self._notes, self._sightings, self._errors)
+        self._columns = RequestColumns(self._notes, self._sightings, self._errors, self._batches)
         self._propagation = Propagation()
         self._constructions = Constructions()
         self._clocks: list[Clock] = []  # on devices
@@ -151,6 +152,10 @@ class Recorder:
     def fail(self, request_id: int, error: str) -> None:
         """Say why a request fails, before it is closed."""
         self._errors[request_id] = error
+
+    def batch(self, request_id: int, batch_id: int) -> None:
+        """Say which batch a request belongs to, before it is closed."""
+        self._batches[request_id] = batch_id
 
     def describe(self, **updates: Any) -> None:
         """Put more into run.json when the recording ends."""
@@ -254,6 +259,7 @@ class Recorder:
                 self._notes.clear()
                 self._sightings.clear()
                 self._errors.clear()
+                self._batches.clear()
                 return
             self._append(requests, spans)
             if with_signals and self._takes_signals:

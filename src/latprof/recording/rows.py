@@ -109,6 +109,7 @@ class RequestColumns:
         notes: Attributes by request id; those of the rows are taken out.
         sightings: What adapters saw; that of the rows is taken out.
         errors: Error texts by request id; those of the rows are taken out.
+        batches: Batch ids by request id; those of the rows are taken out.
     """
 
     def __init__(
@@ -116,10 +117,12 @@ class RequestColumns:
         notes: MutableMapping[int, dict[str, object]],
         sightings: Sightings,
         errors: MutableMapping[int, str],
+        batches: MutableMapping[int, int],
     ) -> None:
         self._notes = notes
         self._sightings = sightings
         self._errors = errors
+        self._batches = batches
         self._codes: dict[str, int] = {}
 
     def of(self, rows: Rows) -> Mapping[str, Any]:
@@ -129,7 +132,7 @@ class RequestColumns:
             "worker": rows["worker"],
             "status": (rows["status"], list(STATUSES)),
             "error": self._error_column(rows),
-            "batch_id": _unknown(len(rows)),
+            "batch_id": self._batch_column(rows),
             "attributes": self._attribute_column(rows),
         }
 
@@ -145,6 +148,12 @@ class RequestColumns:
         if text not in self._codes and len(self._codes) >= _MOST_ERRORS:
             text = text.partition(":")[0]
         return self._codes.setdefault(text, len(self._codes))
+
+    def _batch_column(self, rows: Rows) -> pa.Array:
+        if not self._batches:
+            return _unknown(len(rows))
+        taken = [self._batches.pop(request_id, None) for request_id in rows["request_id"].tolist()]
+        return pa.array(taken, pa.int64())
 
     def _attribute_column(self, rows: Rows) -> list[str | None] | pa.Array:
         if not self._notes and not self._sightings:
