@@ -31,6 +31,7 @@ SURFACE = {
     "Replay",
     "Spike",
     "Step",
+    "Batcher",
     "Concurrent",
     "Constant",
     "Poisson",
@@ -48,7 +49,10 @@ SURFACE = {
     "RecordingError",
     "RunFormatError",
     "StorageError",
+    "Isolation",
+    "TargetDied",
     "TargetError",
+    "TargetHung",
     "UsageError",
 }
 HEAVY = ("numpy", "pandas", "pyarrow", "scipy", "matplotlib", "torch", "onnxruntime")
@@ -80,6 +84,7 @@ def test_profile_has_the_published_signature():
             "warmup": "auto",
             "probe": "full",
             "signals": True,
+            "isolate": False,
             "timeout": None,
             "seed": 0,
             "out": None,

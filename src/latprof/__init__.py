@@ -25,9 +25,12 @@ if TYPE_CHECKING:  # `as` says to type checkers that the name is public here
     from latprof.errors import RecordingError as RecordingError
     from latprof.errors import RunFormatError as RunFormatError
     from latprof.errors import StorageError as StorageError
+    from latprof.errors import TargetDied as TargetDied
     from latprof.errors import TargetError as TargetError
+    from latprof.errors import TargetHung as TargetHung
     from latprof.errors import UsageError as UsageError
     from latprof.load.duel.contest import duel as duel
+    from latprof.load.isolation.settings import Isolation as Isolation
     from latprof.load.profile import profile as profile
     from latprof.load.scenarios import Concurrent as Concurrent
     from latprof.load.scenarios import Constant as Constant
@@ -50,6 +53,7 @@ if TYPE_CHECKING:  # `as` says to type checkers that the name is public here
     from latprof.run.model import Run as Run
     from latprof.run.recover import recover as recover
     from latprof.run.store import open_run as open_run
+    from latprof.targets.batcher import Batcher as Batcher
 
 __version__ = "0.1.0"
 
@@ -69,10 +73,13 @@ _HOMES = {
         "RecordingError",
         "RunFormatError",
         "StorageError",
+        "TargetDied",
         "TargetError",
+        "TargetHung",
         "UsageError",
     ),
     "latprof.load.duel.contest": ("duel",),
+    "latprof.load.isolation.settings": ("Isolation",),
     "latprof.load.profile": ("profile",),
     "latprof.load.scenarios": (
         "Concurrent",
@@ -95,6 +102,7 @@ _HOMES = {
     "latprof.run.model": ("Quantile", "Run"),
     "latprof.run.recover": ("recover",),
     "latprof.run.store": ("open_run",),
+    "latprof.targets.batcher": ("Batcher",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

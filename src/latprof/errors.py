@@ -6,6 +6,8 @@
     ├── InstrumentError          an object cannot be hooked, or is hooked already
     ├── RecordingError           a recording cannot start, or cannot go on
     ├── TargetError              the target cannot be found or built, or its worker cannot go on
+    │   ├── TargetDied           the process of an isolated target ended before the load did
+    │   └── TargetHung           it gave no sign of life
     ├── StorageError             the disk refuses: full, read-only, gone
     ├── RunFormatError           a run folder holds something that latprof did not write
     ├── BackendUnavailable       a backend is installed, and cannot do here what is asked
@@ -33,7 +35,9 @@ __all__ = [
     "RecordingError",
     "RunFormatError",
     "StorageError",
+    "TargetDied",
     "TargetError",
+    "TargetHung",
     "UsageError",
 ]
 
@@ -73,6 +77,36 @@ class RecordingError(LatprofError, RuntimeError):
 
 class TargetError(LatprofError):
     """The target cannot be found or built, or its worker cannot go on."""
+
+
+class TargetDied(TargetError):  # noqa: N818 - what happened is the name
+    """The process of an isolated target ended before the load did: exited, crashed, or killed.
+
+    Args:
+        message: How it ended, and where what was recorded is.
+        output: What it printed; of much, the beginning and the end.
+        run: The `latprof.Run` of what was recorded until then; None where nothing was.
+    """
+
+    def __init__(self, message: str, output: str = "", run: object = None) -> None:
+        super().__init__(message)
+        self.output = output
+        self.run = run
+
+
+class TargetHung(TargetError):  # noqa: N818 - what happened is the name
+    """The process of an isolated target gave no sign of life for longer than a timeout.
+
+    Args:
+        message: For how long, and where what was recorded is.
+        output: What it printed, at the end the stacks of its threads.
+        run: The `latprof.Run` of what was recorded until then; None where nothing was.
+    """
+
+    def __init__(self, message: str, output: str = "", run: object = None) -> None:
+        super().__init__(message)
+        self.output = output
+        self.run = run
 
 
 class StorageError(LatprofError, OSError):

@@ -3,15 +3,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from latprof.analysis.columns import UNKNOWN
 from latprof.analysis.lateness import at_rank, find_backlog, lateness, utilisation
 from latprof.analysis.measured import Requests
 
 
-def requests(intended, started, finished, worker=None):
+def requests(intended, started, finished, worker=None, sent=None):
     columns = [np.array(column, dtype=np.int64) for column in (intended, started, finished)]
     n = columns[0].size
     worker = np.zeros(n, np.int64) if worker is None else np.array(worker)
-    return Requests(np.arange(n), *columns, worker, np.zeros(n, np.int64), np.full(n, 2))
+    sent = np.full(n, UNKNOWN) if sent is None else np.array(sent)
+    return Requests(np.arange(n), *columns, worker, np.zeros(n, np.int64), np.full(n, 2), sent)
 
 
 def test_a_busy_worker_is_a_queue_and_a_free_one_that_wakes_late_is_lateness():
@@ -40,6 +42,14 @@ def test_each_worker_has_its_own_history_in_whatever_order_rows_come():
 
 def test_overlapping_requests_on_one_worker_are_never_early():
     assert lateness(requests([0, 5], [0, 5], [100, 50])).tolist() == [0, 0]
+
+
+def test_where_another_process_paced_what_it_did_late_is_the_lateness():
+    times = {"intended": [0, 10, 200, 210], "started": [3, 100, 208, 305]}
+    times["finished"] = [100, 150, 300, 400]
+    assert lateness(requests(**times, sent=[1, 12, 200, 211])).tolist() == [1, 2, 0, 1]
+    some = lateness(requests(**times, sent=[1, UNKNOWN, UNKNOWN, 211]))
+    assert some.tolist() == [1, 0, 8, 1]
 
 
 def test_utilisation_is_the_busy_share_of_all_workers():

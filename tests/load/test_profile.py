@@ -16,7 +16,7 @@ import pytest
 
 import latprof as lp
 from latprof.errors import InstrumentError, RecordingError, StorageError, UsageError
-from latprof.load import profile as module
+from latprof.load import execution as module
 from latprof.run.spool import Spool
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from latprof.analysis.columns import UNKNOWN
 from latprof.analysis.quantiles import nearest_rank
 
 if TYPE_CHECKING:
@@ -46,14 +47,27 @@ class Backlog(NamedTuple):
 
 
 def lateness(requests: Requests) -> Int64s:
-    """Return how late each request started although its worker was free.
+    """Return how late each request left the load generator.
+
+    Where a process of its own paced the load, that is told by the instant at which it sent the
+    request: whatever comes after that, a worker that wakes up too, is of the process under test.
+    Elsewhere it is how late the request started although its worker was free.
 
     Args:
         requests: All requests of a run, those that failed too: they kept workers busy.
 
     Returns:
-        `started - max(intended, previous finish on that worker)`, at least 0, shape `(n,)`.
+        `sent - intended` where it is known, else `started - max(intended, previous finish on that
+        worker)`, at least 0, shape `(n,)`.
     """
+    known = requests.sent_ns != UNKNOWN
+    if not known.any():
+        return _free_late(requests)
+    late_ns = requests.sent_ns - requests.intended_ns
+    return late_ns if known.all() else np.where(known, late_ns, _free_late(requests))
+
+
+def _free_late(requests: Requests) -> Int64s:
     order = np.lexsort((requests.started_ns, requests.worker))
     worker, finished = requests.worker[order], requests.finished_ns[order]
     free = np.full(order.size, np.iinfo(np.int64).min)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from latprof.analysis.columns import codes_of, int64s
+from latprof.analysis.columns import UNKNOWN, codes_of, int64s
 from latprof.run.vocabulary import PHASES, STATUSES
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class Requests(NamedTuple):
         worker: Which worker took it.
         status: Index into `vocabulary.STATUSES`.
         phase: Index into `vocabulary.PHASES`.
+        sent_ns: When the process that paced sent it; `UNKNOWN` where none did.
     """
 
     request_id: Int64s
@@ -39,6 +40,7 @@ class Requests(NamedTuple):
     worker: Int64s
     status: Codes
     phase: Codes
+    sent_ns: Int64s
 
     @property
     def latency_ns(self) -> Int64s:
@@ -77,10 +79,18 @@ def load_requests(run: Run) -> Requests:
     columns = [int64s(run.table("requests", [name]), name) for name in Requests._fields[:5]]
     status = codes_of(run.table("requests", ["status"]), "status", STATUSES)
     phase = codes_of(run.table("requests", ["phase"]), "phase", PHASES)
-    requests = Requests._make((*columns, status, phase))
+    requests = Requests._make((*columns, status, phase, _sent(run)))
     if _in_order(requests):
         return requests
     return requests.pick(np.lexsort((requests.request_id, requests.intended_ns)))
+
+
+def _sent(run: Run) -> Int64s:
+    """Return when requests were sent; where no process paced, that takes no memory."""
+    table = run.table("requests", ["sent_ns"])
+    if table["sent_ns"].null_count == len(table):
+        return np.broadcast_to(np.int64(UNKNOWN), len(table))
+    return int64s(table, "sent_ns")
 
 
 def load_measured(run: Run) -> Requests:

@@ -14,7 +14,7 @@ from latprof.run.facts import number, text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["memory_limit_bytes", "quota_cpus"]
+__all__ = ["memory_limit_bytes", "oom_kills", "quota_cpus"]
 
 # Version 1 says "no limit" as the largest page-aligned int64.
 _NO_LIMIT_BYTES = 1 << 60
@@ -33,6 +33,23 @@ def memory_limit_bytes(root: Path) -> int | None:
     """Return how much memory this process may use; None without a limit."""
     limit = _smallest(_folders(root, "memory"), _limit)
     return None if limit is None else int(limit)
+
+
+def oom_kills(root: Path) -> int:
+    """Return how many processes were killed for want of memory, here or in the whole machine.
+
+    Of this process's groups memory.events (version 2) and memory.oom_control (version 1) tell,
+    of the machine /proc/vmstat; only the growth of their sum says something.
+    """
+    places = [folder / "memory.events" for folder in _folders(root, "memory")]
+    places += [folder / "memory.oom_control" for folder in _folders(root, "memory")]
+    return sum(map(_kills, {*places, root / "proc/vmstat"}))
+
+
+def _kills(place: Path) -> int:
+    lines = (line.split() for line in (text(place) or "").splitlines())
+    counts = [number(line[1]) for line in lines if len(line) == 2 and line[0] == "oom_kill"]
+    return round(sum(count or 0 for count in counts))
 
 
 def _smallest(folders: Iterable[Path], read: Callable[[Path], float | None]) -> float | None:

@@ -23,7 +23,7 @@ from latprof.run.text import one_line, storable
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["FILE", "Manifest", "fresh", "read", "write"]
+__all__ = ["FILE", "Manifest", "fresh", "plain", "read", "write"]
 
 FILE = "run.json"
 Manifest = dict[str, Any]
@@ -70,7 +70,7 @@ def write(folder: Path, manifest: Mapping[str, Any]) -> None:
     """
     path = folder / FILE
     try:
-        data = json.dumps(_plain(manifest), indent=2, allow_nan=False).encode()
+        data = json.dumps(plain(manifest), indent=2, allow_nan=False).encode()
         _understood(data)
     except (ValueError, RecursionError) as error:
         advice = "describe the recording in other, or fewer, words"
@@ -79,16 +79,16 @@ def write(folder: Path, manifest: Mapping[str, Any]) -> None:
         file.write(data)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return `value` as JSON can hold it: what has no spelling there becomes text or null."""
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, Mapping):
-        return {storable(str(key)): _plain(item) for key, item in value.items()}
+        return {storable(str(key)): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, int):
         return int(value) if abs(value) < _INT64 else hex(value)
     if isinstance(value, float):

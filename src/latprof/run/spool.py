@@ -26,7 +26,7 @@ from latprof.run.text import storable
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["STREAMS", "Columns", "Spool", "stream_path"]
+__all__ = ["STREAMS", "Columns", "Spool", "refuse_run", "stream_path"]
 
 STREAMS = {
     "requests": SPOOLED_REQUESTS,
@@ -75,7 +75,7 @@ class Spool:
         self._streams: dict[str, _Stream] = {}
         with refusals(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            _refuse_run(self.folder)
+            refuse_run(self.folder)
         try:
             for name, schema in STREAMS.items():
                 self._streams[name] = _Stream(stream_path(self.folder, name), schema)
@@ -139,7 +139,12 @@ class Spool:
             stream_path(self.folder, name).unlink(missing_ok=True)
 
 
-def _refuse_run(folder: Path) -> None:
+def refuse_run(folder: Path) -> None:
+    """Refuse a folder that holds a run, or a recording.
+
+    Raises:
+        UsageError: It does.
+    """
     if any(next(folder.glob(pattern), None) for pattern in (run_json.FILE, "*.arrows")):
         raise UsageError(f"{folder} already holds a run: choose another folder or delete that one")
 
