@@ -254,6 +254,12 @@ class Run:
 
         return tail(self, q)
 
+    def slices(self, by: str | None = None, q: float = 0.95) -> pd.DataFrame:
+        """Return latency by the values of an attribute, or what each attribute tells of it."""
+        from latprof.analysis.slices import slices
+
+        return slices(self, by, q)
+
     def plot(self, kind: str, path: Path | str | None = None) -> Figure:
         """Draw `breakdown`, `timeline`, `cdf` or `waterfall`; save it too where `path` is given."""
         from latprof.report.plots import plot
