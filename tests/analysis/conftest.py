@@ -6,13 +6,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from latprof.run.schema import REQUESTS, SPANS
+from latprof.run.schema import REQUESTS, SIGNALS, SPANS
 
 
 class TableRun:
     """What analysis needs of a Run."""
 
-    def __init__(self, requests=(), spans=(), **manifest):
+    def __init__(self, requests=(), spans=(), signals=(), **manifest):
         self._tables = {
             "requests": pa.Table.from_pylist([_request(i, r) for i, r in enumerate(requests)]),
             "spans": pa.Table.from_pylist([_span(i, s) for i, s in enumerate(spans)]),
@@ -20,6 +20,8 @@ class TableRun:
         for name, schema in (("requests", REQUESTS), ("spans", SPANS)):
             table = self._tables[name] if len(self._tables[name]) else schema.empty_table()
             self._tables[name] = table.select(schema.names).cast(schema)
+        rows = [dict(zip(SIGNALS.names, row, strict=True)) for row in signals]
+        self._tables["signals"] = pa.Table.from_pylist(rows, SIGNALS)
         counts = {"requests": len(requests), "spans": len(spans), "dropped": 0, "overflow": 0}
         self.manifest = {
             "scenario": {"name": "SingleStream"},

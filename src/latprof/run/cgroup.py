@@ -14,7 +14,7 @@ from latprof.run.facts import number, text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["memory_limit_bytes", "oom_kills", "quota_cpus"]
+__all__ = ["memory_limit_bytes", "oom_kills", "quota_cpus", "throttling"]
 
 # Version 1 says "no limit" as the largest page-aligned int64.
 _NO_LIMIT_BYTES = 1 << 60
@@ -50,6 +50,21 @@ def _kills(place: Path) -> int:
     lines = (line.split() for line in (text(place) or "").splitlines())
     counts = [number(line[1]) for line in lines if len(line) == 2 and line[0] == "oom_kill"]
     return round(sum(count or 0 for count in counts))
+
+
+def throttling(root: Path) -> tuple[float, float] | None:
+    """Return how many periods of a CPU quota began, and how many of them it cut short.
+
+    Of the group nearest to this process that has a quota: the groups above it count others too.
+    None without one.
+    """
+    for folder in _folders(root, "cpu"):
+        words = (line.split() for line in (text(folder / "cpu.stat") or "").splitlines())
+        counts = {line[0]: number(line[1]) for line in words if len(line) == 2}
+        periods, stopped = counts.get("nr_periods"), counts.get("nr_throttled")
+        if periods and stopped is not None:
+            return periods, stopped
+    return None
 
 
 def _smallest(folders: Iterable[Path], read: Callable[[Path], float | None]) -> float | None:

@@ -1,4 +1,4 @@
-"""The process and the machine, once a second: CPU, memory, threads, switches, pressure."""
+"""The process and the machine, once a second: CPU, memory, threads, switches, pressure, clocks."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from latprof.signals import clocks, machine, pressure
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = ["ProcessSignals"]
 
-_PRESSURE = Path("/proc/pressure/cpu")
+_ROOT = Path("/")
 
 
 class ProcessSignals:
@@ -20,19 +22,24 @@ class ProcessSignals:
 
     Totals since the start of the process or the machine, so that any two samples give a rate:
     `process_cpu_s`, `context_switches_voluntary`, `context_switches_involuntary`,
-    `machine_cpu_busy_s`, `machine_cpu_steal_s`, `pressure_cpu_some_s` (Linux pressure stall
-    information: some task waited for a core). Levels: `rss_bytes`, `threads`.
+    `machine_cpu_busy_s`, `machine_cpu_steal_s`, `cgroup_periods`, `cgroup_throttled_periods` (of a
+    CPU quota), `pressure_cpu_some_s`, `pressure_memory_some_s`, `pressure_io_some_s` (Linux
+    pressure stall information: some task waited). Levels: `rss_bytes`, `threads`,
+    `runnable_others` (tasks of other processes that run or wait for a core), `clock_offset_s` and
+    `suspended_s` (see `latprof.signals.clocks`).
+
+    Args:
+        root: Of the file system: `/`, or a test's copy.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, root: Path = _ROOT) -> None:
         self._process = psutil.Process()
+        self._root = root
 
     def read(self) -> Mapping[str, float]:
         """Return the present value of each signal by name."""
-        values = {**self._of_process(), **_of_machine()}
-        if (pressure_s := _pressure_s()) is not None:
-            values["pressure_cpu_some_s"] = pressure_s
-        return values
+        beside = machine.read(self._root), pressure.read(self._root), clocks.read()
+        return self._of_process() | {name: value for each in beside for name, value in each.items()}
 
     def _of_process(self) -> dict[str, float]:
         with self._process.oneshot():
@@ -45,20 +52,3 @@ class ProcessSignals:
                 "context_switches_voluntary": switches.voluntary,
                 "context_switches_involuntary": switches.involuntary,
             }
-
-
-def _of_machine() -> dict[str, float]:
-    times = psutil.cpu_times()
-    values = {"machine_cpu_busy_s": times.user + times.system}
-    if hasattr(times, "steal"):
-        values["machine_cpu_steal_s"] = times.steal
-    return values
-
-
-def _pressure_s() -> float | None:
-    """Return the seconds during which some task of the machine waited for a core."""
-    try:
-        some = _PRESSURE.read_text().splitlines()[0]
-    except (OSError, IndexError):
-        return None
-    return int(some.rpartition("=")[2]) / 1e6

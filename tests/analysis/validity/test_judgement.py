@@ -230,3 +230,23 @@ def test_untracked_time_is_a_note(table_run, served):
     assert codes(found) == {"untracked": "VALID"}
     assert found.verdict == "VALID"
     assert codes(verdict_on(table_run, requests, spans=[])) == {"no_stages": "VALID"}
+
+
+def test_who_is_late_is_to_blame_where_it_changes_the_percentiles(table_run):
+    requests = open_loop(2000, rate_gap=40 * MS, service=10 * MS, late=2 * MS)
+    reason = verdict_on(table_run, requests, driver={"pacing": "process"}).reasons[0]
+    assert reason.code == "late_sends"
+    assert "from when it was sent, p50 is 10" in reason.evidence
+    assert "the load generator's, not the target's" in reason.evidence
+    slightly = open_loop(2000, rate_gap=40 * MS, service=10 * MS, late=MS // 2)
+    assert "the load generator's" not in verdict_on(table_run, slightly).reasons[0].evidence
+
+
+@pytest.mark.parametrize(
+    ("pacing", "noted"), [("in-process", True), ("process", False), (None, False)]
+)
+def test_pacing_beside_the_target_is_noted(table_run, pacing, noted):
+    requests = open_loop(2000, rate_gap=40 * MS, service=10 * MS)
+    found = verdict_on(table_run, requests, driver={"pacing": pacing})
+    assert codes(found).get("paced_in_process") == ("VALID" if noted else None)
+    assert found.verdict == "VALID"
