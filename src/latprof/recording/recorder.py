@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,7 @@ from latprof.errors import LatprofError, RecordingError, StorageError, UsageErro
 from latprof.recording import core, session
 from latprof.recording.adapters.constructions import Constructions
 from latprof.recording.adapters.sightings import Sighting, Sightings
+from latprof.recording.batches import Batch, Batches, Member
 from latprof.recording.propagation import Propagation
 from latprof.recording.rows import (
     RequestColumns,
@@ -86,6 +87,8 @@ class Recorder:
         takes_requests: Whether `latprof.request` marks requests; not where a driver marks them.
         on_flush: Called with the counts after each flush, on the recorder's thread.
         clock: Nanoseconds; a test's clock in place of the system's.
+        finishes: Whether the recording becomes a run at its end; else another process makes one of
+            its spool.
 
     Raises:
         RecordingError: Another recording is under way in this process.
@@ -103,6 +106,7 @@ class Recorder:
         takes_requests: bool = True,
         on_flush: Callable[[Counts], None] | None = None,
         clock: Callable[[], int] | None = None,
+        finishes: bool = True,
     ) -> None:
         if probe not in PROBES:
             raise UsageError(f"there is no probe {probe!r}: use one of {', '.join(PROBES)}")
@@ -118,11 +122,13 @@ class Recorder:
         self._on_flush = on_flush
         self._tally = Tally()
         self._clock = clock
+        self._finishes = finishes
         self._notes: dict[int, dict[str, object]] = {}
         self._errors: dict[int, str] = {}
         self._batches: dict[int, int] = {}
         self._sightings = Sightings()
         self._columns = RequestColumns(self._notes, self._sightings, self._errors, self._batches)
+        self._gathered = Batches()
         self._propagation = Propagation()
         self._constructions = Constructions()
         self._clocks: list[Clock] = []  # on devices
@@ -156,6 +162,10 @@ class Recorder:
     def batch(self, request_id: int, batch_id: int) -> None:
         """Say which batch a request belongs to, before it is closed."""
         self._batches[request_id] = batch_id
+
+    def gather(self, members: Sequence[Member]) -> Batch:
+        """Note that open requests are served together from now on."""
+        return self._gathered.begin(members, self)
 
     def describe(self, **updates: Any) -> None:
         """Put more into run.json when the recording ends."""
@@ -307,7 +317,7 @@ class Recorder:
 
         Spans go first: a request that is there has its spans.
         """
-        for rows in _parts(span_rows(spans)):
+        for rows in _parts(self._gathered.shared(span_rows(spans))):
             self._spool.append_spans(span_columns(rows))
             self._spool.flush()
             self.counts.spans += len(rows)
@@ -334,7 +344,8 @@ class Recorder:
         counts |= {"overflow": self.counts.overflow, **self._manifest.pop("counts", {})}
         try:
             self._spool.close({**self._manifest, "counts": counts})
-            self._run = finish(self._spool.folder, temporary=self._temporary)
+            if self._finishes:
+                self._run = finish(self._spool.folder, temporary=self._temporary)
         except StorageError as error:
             folder = self._spool.folder
             raise StorageError(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from latprof.errors import RecordingError
 from latprof.recording import core
+
+if TYPE_CHECKING:
+    from latprof.recording.batches import Batch, Member
 
 __all__ = ["Clock", "Lap", "Session", "activate", "current", "deactivate"]
 
@@ -45,8 +48,16 @@ class Session(Protocol):
         """Put down what an adapter saw in an open request."""
         ...
 
+    def batch(self, request_id: int, batch_id: int) -> None:
+        """Say which batch an open request belongs to."""
+        ...
+
     def fail(self, request_id: int, error: str) -> None:
         """Say why an open request fails."""
+        ...
+
+    def gather(self, members: Sequence[Member]) -> Batch:
+        """Note that open requests are served together from now on."""
         ...
 
     def watch(self, clock: Clock) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from abc import ABC, abstractmethod
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-__all__ = ["Target", "resolve"]
+__all__ = ["Around", "Target", "innermost", "resolve"]
+
+
+class Around(ABC):
+    """A target that hands requests on to another, whose stages are its own.
+
+    Attributes:
+        target: The other.
+    """
+
+    target: Any
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What reports call it."""
+
+
+def innermost(target: object) -> Any:
+    """Return what does the work: `target` itself, or what is behind all that is around it."""
+    while isinstance(target, Around):
+        target = target.target
+    return target
 
 
 @dataclass(frozen=True)
@@ -48,9 +71,10 @@ class Target:
         Raises:
             InstrumentError: A stage names no method, or the object cannot be hooked.
         """
-        if not knows(self.given) or is_instrumented(self.given):
+        given = innermost(self.given)
+        if not knows(given) or is_instrumented(given):
             return nullcontext()
-        return instrument(self.given)
+        return instrument(given)
 
 
 def resolve(target: object) -> Target:
@@ -85,6 +109,8 @@ def _callable_of(target: object) -> Any:
 
 
 def _name(target: object) -> str:
+    if isinstance(target, Around):
+        return target.name
     named: Any = target.func if isinstance(target, functools.partial) else target
     if not hasattr(named, "__qualname__"):
         named = type(named)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from latprof.errors import LatprofError, TargetError
 from latprof.recording.request import error_text
+from latprof.targets.callable import innermost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -40,7 +41,7 @@ class Service:
         Raises:
             TargetError: It raised.
         """
-        close = getattr(self.target, "close", None)
+        close = getattr(innermost(self.target), "close", None)
         if not callable(close):
             return
         try:
@@ -89,7 +90,7 @@ def load(reference: str) -> Service:
         )
     module = _module_of_file(Path(place)) if place.endswith(".py") else _module(place)
     target = _built(_attribute(module, attribute, place), reference)
-    sample = getattr(target, "sample", None)
+    sample = getattr(innermost(target), "sample", None)
     return Service(target, sample if callable(sample) else None)
 
 
