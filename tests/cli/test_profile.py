@@ -70,6 +70,20 @@ def test_inputs_from_a_file_are_sent_once_each(cli, workplace):
             ["--requests", 6, "--scenario", "constant", "--rate", 900, "--workers", 2],
             {"name": "Constant", "workers": 2},
         ),
+        (["--requests", 6, "--rate", 9, "--cv", 3], {"name": "Gamma", "cv": 3}),
+        (["--requests", 6, "--start", 1, "--stop", 9], {"name": "Ramp", "stop": 9}),
+        (["--requests", 6, "--rates", "1,2"], {"name": "Step", "rates": [1, 2]}),
+        (
+            ["--requests", 6, "--base", 1, "--peak", 9, "--arrivals", "constant"],
+            {"name": "Spike", "peak": 9, "arrivals": "constant"},
+        ),
+        (["--requests", 6, "--samples", 3], {"name": "MultiStream", "samples": 3}),
+        (["--requests", 6, "--batch", 3], {"name": "Offline", "batch": 3}),
+        (["--requests", 6, "--gaps", "0,1"], {"name": "IdleSweep", "gaps": [0, 1]}),
+        (
+            ["--requests", 6, "--concurrency", 2, "--think", 1, "--think-times", "exponential"],
+            {"name": "Concurrent", "think": 1, "think_times": "exponential"},
+        ),
         ([], {"name": "SingleStream", "requests": 1000, "duration": 30.0}),
     ],
 )
@@ -86,6 +100,16 @@ def test_options_reach_the_scenario(cli, options, scenario, monkeypatch):
     described = given["scenario"].describe()
     assert scenario.items() <= described.items()
     assert len(given["inputs"]) == (6 if options else 1000)
+
+
+def test_a_trace_is_replayed_with_drawn_inputs(cli, workplace):
+    (workplace / "traffic.csv").write_text("timestamp,tenant\n0,acme\n0.01,umbrella\n")
+    words = ("--trace", "traffic.csv", "--speed", 2, "--draw", "uniform", "--out", "out")
+    cli("profile", "service.py:make", *words, *FAST)
+    requests = latprof.open_run("out").requests
+    assert requests["attr.tenant"].tolist() == ["acme", "umbrella"]
+    assert requests["intended_ns"].diff().iloc[1] == 5_000_000
+    assert requests["attr.input"].between(0, 999).all()
 
 
 def test_the_other_options_reach_the_call(cli, monkeypatch):
@@ -106,9 +130,31 @@ def test_the_other_options_reach_the_call(cli, monkeypatch):
         "probe": "wall",
         "seed": 9,
         "timeout": 2.5,
+        "draw": "sequential",
+        "weights": None,
         "signals": False,
+        "isolate": False,
         "progress": True,
     }
+
+
+def test_a_target_of_its_own_process_is_built_there(cli, monkeypatch):
+    given = {}
+
+    def refuse(target, inputs, **options):
+        given.update(options, target=target, inputs=inputs)
+        raise latprof.UsageError("enough seen")
+
+    monkeypatch.setattr(latprof, "profile", refuse, raising=False)
+    cli("profile", "service.py:make", "--isolate", "--cpus", "0", "--env", "A=b=c", "--cwd", ".")
+    assert (given["target"], given["inputs"]) == ("service.py:make", None)
+    assert given["isolate"].cpus == (0,)
+    assert given["isolate"].env == {"A": "b=c"}
+
+
+def test_an_isolated_service_gives_its_own_inputs(cli):
+    answer = cli("profile", "service.py:make", "--isolate", "--requests", "3", "--json")
+    assert json.loads(answer.out)["counts"]["requests"] == 3
 
 
 def test_a_run_that_is_invalid_is_shown_and_ends_with_three(cli, workplace):
@@ -132,6 +178,12 @@ def test_a_run_that_is_invalid_is_shown_and_ends_with_three(cli, workplace):
         (["service.py:make", "--duration", "-1"], "duration"),
         (["service.py:make", "--inputs", "nowhere.txt"], "nowhere.txt cannot be read"),
         (["service.py:make", "--rate", "-3"], "rate"),
+        (["service.py:make", "--trace", "nowhere.csv"], "nowhere.csv cannot be read"),
+        (["service.py:make", "--rates", "1,0"], "Step(rates=) takes requests a second"),
+        (["service.py:make", "--cpus", "first"], "--cpus takes numbers with commas"),
+        (["service.py:make", "--isolate", "--env", "A"], "--env takes NAME=VALUE, not A"),
+        (["service.py:unbuildable", "--isolate"], "raised RuntimeError: weights are missing"),
+        (["service.py:Sampleless", "--isolate"], "no method sample(i) to take inputs from"),
     ],
 )
 def test_bad_input_is_told_in_one_line(cli, words, said):

@@ -100,7 +100,7 @@ def test_what_is_no_trace_is_told_by_file_and_row(written, text, said):
 def test_rows_of_a_parquet_file_are_named_too(tmp_path):
     path = tmp_path / "traffic.parquet"
     pq.write_table(pa.table({"timestamp": [0.0, None, 1.0]}), path)
-    with pytest.raises(UsageError, match="traffic.parquet, row 2: .* not None"):
+    with pytest.raises(UsageError, match=r"traffic.parquet, row 2: .* not None"):
         read_trace(path)
 
 
@@ -129,6 +129,7 @@ def test_no_text_brings_anything_but_a_trace_or_a_refusal(tmp_path_factory, text
     path = tmp_path_factory.getbasetemp() / "any.csv"
     path.write_bytes(b"timestamp,a\n" + text.encode("utf-8", "replace"))
     try:
-        assert len(read_trace(path).offsets)
+        told = str(len(read_trace(path).offsets))
     except UsageError as error:
-        assert "any.csv" in str(error)
+        told = str(error)
+    assert "any.csv" in told or int(told) > 0

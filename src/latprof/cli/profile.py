@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 
 import typer
 
+from latprof.cli import scenario as load
 from latprof.cli.answer import exit_code, print_json, print_screen
 from latprof.cli.folder import fresh_folder
 from latprof.cli.inputs import read_inputs
 from latprof.cli.interrupt import kept, raise_if_interrupted
-from latprof.cli.scenario import ScenarioName, scenario
+from latprof.cli.isolation import isolation
 from latprof.cli.streams import reserved_stdout
 from latprof.errors import LatprofError, TargetError, UsageError
 
 if TYPE_CHECKING:
+    from latprof.load.isolation.settings import Isolation
     from latprof.run.model import Run
     from latprof.targets.reference import Service
 
@@ -54,25 +56,28 @@ def profile(
             "By default the service's own sample(0), sample(1), ...",
         ),
     ] = None,
-    scenario_name: Annotated[
-        ScenarioName | None,
-        typer.Option(
-            "--scenario",
-            help="By default poisson where a --rate is given, concurrent where a --concurrency "
-            "is, else single: one request after the other.",
-        ),
-    ] = None,
-    rate: Annotated[
-        float | None,
-        typer.Option(metavar="R", help="Requests a second, whether the target keeps up or not."),
-    ] = None,
-    concurrency: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Users who each wait for their answer.")
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="With --rate: how many requests are served at once."),
-    ] = None,
+    scenario_name: load.Name = None,
+    rate: load.Rate = None,
+    cv: load.Cv = None,
+    start: load.Start = None,
+    stop: load.Stop = None,
+    rates: load.Rates = None,
+    base: load.Base = None,
+    peak: load.Peak = None,
+    at: load.At = None,
+    width: load.Width = None,
+    arrivals: load.Arrivals = None,
+    trace: load.Trace = None,
+    speed: load.Speed = None,
+    samples: load.Samples = None,
+    batch: load.Batch = None,
+    gaps: load.Gaps = None,
+    concurrency: load.Concurrency = None,
+    think: load.Think = None,
+    think_times: load.ThinkTimes = None,
+    workers: load.Workers = None,
+    draw: load.Draw = load.DrawName.SEQUENTIAL,
+    weights: load.Weights = None,
     requests: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", help="Stop after so many; inputs start over if need be."),
@@ -90,11 +95,29 @@ def profile(
         Probe, typer.Option(help="full tells computing from waiting, wall is cheaper.")
     ] = Probe.FULL,
     seed: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Of the arrivals that are drawn.")
+        int, typer.Option(min=0, metavar="N", help="Of the arrivals and inputs that are drawn.")
     ] = 0,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Of the run; by default runs/<time>-<target>."),
+    ] = None,
+    isolate: Annotated[
+        bool,
+        typer.Option("--isolate", help="Run the target in a process of its own, paced by another."),
+    ] = False,
+    python: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Isolated: interpreter, another environment's perhaps."),
+    ] = None,
+    cpus: Annotated[
+        str | None, typer.Option(metavar="0,1", help="Isolated: the CPUs that the target may use.")
+    ] = None,
+    env: Annotated[
+        list[str] | None,
+        typer.Option(metavar="K=V", help="Isolated: a variable of its environment; repeatable."),
+    ] = None,
+    cwd: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Isolated: its working directory.")
     ] = None,
     signals: Annotated[
         bool, typer.Option("--signals/--no-signals", help="Sample the machine once a second.")
@@ -103,6 +126,9 @@ def profile(
         bool | None,
         typer.Option("--progress/--no-progress", help="A bar; by default on a terminal."),
     ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Show rate, latencies and errors so far, not a bar.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """Drive a target, record each request, show where time goes.
@@ -110,32 +136,56 @@ def profile(
     Without --requests or --duration it stops after one pass over the inputs; without --inputs
     too, after 1,000 requests or 30 seconds.
     """
-    if inputs is None and requests is None and duration is None:
-        requests, duration = DEFAULT_REQUESTS, DEFAULT_DURATION_S
-    load = scenario(
-        scenario_name,
-        rate=rate,
-        concurrency=concurrency,
-        workers=workers,
-        requests=requests,
-        duration=duration,
-    )
+    shape = {
+        "rate": rate,
+        "cv": cv,
+        "start": start,
+        "stop": stop,
+        "rates": rates,
+        "base": base,
+        "peak": peak,
+        "at": at,
+        "width": width,
+        "arrivals": arrivals,
+        "trace": trace,
+        "speed": speed,
+        "samples": samples,
+        "batch": batch,
+        "gaps": gaps,
+        "concurrency": concurrency,
+        "think": think,
+        "think_times": think_times,
+        "workers": workers,
+    }
+    default = (DEFAULT_REQUESTS, DEFAULT_DURATION_S) if inputs is None else (None, None)
+    scenario = load.scenario(scenario_name, shape, (requests, duration), default)
     options = {
-        "scenario": load,
+        "scenario": scenario,
         "warmup": _warmup(warmup),
         "probe": probe.value,
         "signals": signals,
         "timeout": timeout,
         "seed": seed,
+        "draw": draw.value,
+        "weights": weights,
         "out": out or fresh_folder(target),
-        "progress": sys.stderr.isatty() if progress is None else progress,
+        "progress": _shown(progress, live=live),
     }
     given = None if inputs is None else read_inputs(inputs)
-    with reserved_stdout() as stdout, _service(target) as service:
-        run = _recorded(service, given or _samples(service, target, requests), options)
+    apart = isolation(isolate=isolate, python=python, cpus=cpus, env=env or (), cwd=cwd)
+    with reserved_stdout() as stdout, _service(target, apart) as service:
+        if apart is None and given is None:
+            given = _samples(service, target, scenario.requests)
+        run = _recorded(service.target, given, options | {"isolate": apart or False})
         _answer(run, stdout, as_json=as_json)
     raise_if_interrupted(run)
     return exit_code(run)
+
+
+def _shown(progress: bool | None, *, live: bool) -> bool | Literal["live"]:  # noqa: FBT001 - as given
+    if live:
+        return "live"
+    return sys.stderr.isatty() if progress is None else progress
 
 
 def _warmup(text: str) -> Literal["auto"] | int:
@@ -147,17 +197,18 @@ def _warmup(text: str) -> Literal["auto"] | int:
         raise UsageError(f"--warmup takes auto or a number of requests, not {text}") from None
 
 
-def _service(reference: str) -> Service:
-    from latprof.targets.reference import load
+def _service(reference: str, apart: Isolation | None) -> Service:
+    """Return the service; where another process is to build it, its reference stands for it."""
+    from latprof.targets.reference import Service, load
 
-    return load(reference)
+    return load(reference) if apart is None else Service(reference, None)
 
 
-def _recorded(service: Service, inputs: list[Any], options: dict[str, Any]) -> Run:
+def _recorded(target: Any, inputs: list[Any] | None, options: dict[str, Any]) -> Run:
     import latprof
 
     with kept(options["out"]):
-        return latprof.profile(service.target, inputs, **options)
+        return latprof.profile(target, inputs, **options)
 
 
 def _samples(service: Service, reference: str, count: int | None) -> list[Any]:

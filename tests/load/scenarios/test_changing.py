@@ -12,6 +12,7 @@ from latprof.errors import UsageError
 from latprof.load.scenarios import Ramp, Spike, Step
 
 RATES = st.floats(0.1, 1e4)
+BUSY = st.lists(st.floats(10, 1e4), min_size=1, max_size=5)
 SEEDS = st.integers(0, 99)
 
 
@@ -50,7 +51,7 @@ def test_without_chance_arrivals_stand_where_the_integral_of_the_rate_is_whole(
 
 
 @given(
-    rates=st.lists(st.floats(10, 1e4), min_size=1, max_size=5),
+    rates=BUSY,
     seed=SEEDS,
     factor=st.floats(1.5, 50),
 )

@@ -47,7 +47,7 @@ def test_a_file_is_replayed_with_what_it_knows(tmp_path):
     path.write_text("timestamp,input,tenant\n5.02,2,umbrella\n5,0,acme\n5.03,2,acme\n")
     taken = []
     run = lp.profile(
-        taken.append, ["abc"] + ["d", "e"], Replay(path, speed=10), progress=False, signals=False
+        taken.append, ["abc", "d", "e"], Replay(path, speed=10), progress=False, signals=False
     )
     assert taken == ["abc", "e", "e"]
     requests = run.requests
@@ -69,7 +69,7 @@ def test_an_input_that_is_not_there_is_refused(tmp_path):
 
 
 def test_what_is_wrong_with_a_trace_is_told_when_it_is_given(tmp_path):
-    with pytest.raises(UsageError, match="nowhere.csv cannot be read"):
+    with pytest.raises(UsageError, match=r"nowhere.csv cannot be read"):
         Replay(tmp_path / "nowhere.csv")
     with pytest.raises(UsageError, match=r"item 1: .* not -1"):
         Replay([0, -1])
