@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
-from pathlib import Path
 
 import psutil
 import pytest
@@ -135,8 +132,15 @@ def targets(tmp_path_factory):
     return path
 
 
+@pytest.fixture(autouse=True)
+def mark(tmp_path, monkeypatch):
+    """In the environment of all that a test starts, and in the names of its folders."""
+    monkeypatch.setenv("LATPROF_TEST", str(tmp_path))
+    return str(tmp_path)
+
+
 @pytest.fixture
-def isolated(targets):
+def isolated(targets, mark):
     """Profile a target of the file in a process of its own; nothing may be left of it."""
     before = _descendants()
 
@@ -153,21 +157,21 @@ def isolated(targets):
 
     yield profile
     assert _descendants() <= before
-    assert not strays(str(targets))
+    assert not strays(mark)
 
 
 def _descendants():
     return {each.pid for each in psutil.Process().children(recursive=True)}
 
 
-def strays(word):
-    """Return the processes of anybody's that were started for a target of the file `word`."""
+def strays(mark):
+    """Return the processes of latprof, or started by a target, that carry the mark of a test."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.pid != os.getpid() and "LATPROF_ISOLATED" in process.environ():
-                place = Path(f"/proc/{process.pid}/cmdline")
-                text = place.read_text() if sys.platform == "linux" else " ".join(process.cmdline())
-                if word in text or "latprof.load" in text:
-                    found.append((process.pid, text))
+            environment = process.environ()
+            if "LATPROF_ISOLATED" in environment and (
+                environment.get("LATPROF_TEST") == mark or mark in " ".join(process.cmdline())
+            ):
+                found.append((process.pid, process.cmdline()))
     return found
