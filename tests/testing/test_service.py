@@ -34,6 +34,13 @@ def test_a_run_in_virtual_time_says_so_and_has_no_signals():
     assert set(run.requests.finished_ns - run.requests.intended_ns) == {4_000_000}
 
 
+def test_one_seed_for_both_leaves_services_independent_of_arrivals():
+    run = SimulatedService(ExponentialTime(0.006), seed=5).record(POISSON, seed=5)
+    intended, started, finished = columns(run)
+    together = np.corrcoef(np.diff(intended), (finished - started)[1:])[0, 1]
+    assert abs(together) < 0.1
+
+
 def test_workers_serve_side_by_side(tmp_path):
     service = SimulatedService(ExponentialTime(0.01), seed=1)
     load = lp.Poisson(rate=250, requests=4_000, workers=4)

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["SimulatedService"]
 
 _CHUNK = 65_536
+# Arrivals are drawn from the bare seed: of one stream, long services would follow long gaps.
+_OWN_STREAM = 1
 
 
 class SimulatedService:
@@ -60,7 +62,7 @@ class SimulatedService:
     def __init__(self, service_time: ServiceTime, seed: int = 0) -> None:
         self.service_time = service_time
         self.clock = FakeClock()
-        self._generator = np.random.default_rng(seed)
+        self._generator = np.random.default_rng([seed, _OWN_STREAM])
         self._times_ns = self._drawn()
 
     def __call__(self, value: Any) -> Any:
