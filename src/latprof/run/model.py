@@ -230,6 +230,12 @@ class Run:
 
         return breakdown(self)
 
+    def regimes(self) -> pd.DataFrame:
+        """Return one row per state that requests found the service in: cold, idle, steady, ..."""
+        from latprof.analysis.regimes import regimes
+
+        return regimes(self)
+
     def streaming(self) -> pd.DataFrame:
         """Return one row per metric of streams: first items, gaps between items, whole streams."""
         from latprof.analysis.streaming import streaming
