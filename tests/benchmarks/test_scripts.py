@@ -123,3 +123,15 @@ def test_a_benchmark_is_a_script_with_help():
     done = run("import_time.py", "--help")
     assert done.returncode == 0
     assert "--quick" in done.stdout
+
+
+def test_an_item_of_a_stream_is_measured_beside_a_bare_loop():
+    by_name = figures("items.py")
+    assert by_name["profiled, full / bare"]["value"] > 0
+    assert by_name["profiled async, full / bare"]["value"] > 0
+
+
+def test_batching_is_measured_beside_no_batching():
+    by_name = figures("batching.py")
+    assert by_name["no batching: answered"]["value"] > 0
+    assert by_name["max_batch=8, max_delay_ms=2: answered / no batching"]["value"] > 0
