@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from latprof.load.duel import payload, record
+from latprof.load import payload
+from latprof.load.duel import record
 from latprof.load.duel.model import open_duel
 
 STARTS, ROUNDS, CALLS = 3, 20, 50

@@ -16,7 +16,8 @@ import numpy as np
 import pyarrow as pa
 
 from latprof.errors import UsageError
-from latprof.load.duel import payload, record
+from latprof.load import payload
+from latprof.load.duel import record
 from latprof.load.duel.arithmetic import Roundings, roundings
 from latprof.load.duel.arm import Arm, arms_of
 from latprof.load.duel.model import Duel

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import select
 import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Self
+from typing import TYPE_CHECKING, Any, Self
 
-import psutil
-
-import latprof
 from latprof.errors import TargetError, UsageError
+from latprof.load.isolation.process import Process, source_of_latprof
 from latprof.run.text import one_line
 
 if TYPE_CHECKING:
@@ -32,7 +26,6 @@ _THREADS = (
     "VECLIB_MAXIMUM_THREADS",
     "RAYON_NUM_THREADS",
 )
-_CHUNK = 1 << 16
 _POLITE_S = 2.0
 _STDERR_TAIL = 4096
 
@@ -51,8 +44,7 @@ class ArmProcess:
 
     def __init__(self, threads: int, log: Path) -> None:
         self._threads, self._log = threads, log
-        self._process: subprocess.Popen[bytes] | None = None
-        self._read = b""
+        self._process: Process | None = None
         self._stopped = False
 
     def __enter__(self) -> Self:
@@ -60,18 +52,12 @@ class ArmProcess:
 
     def start(self) -> None:
         """Start the process: inside the block, so that whatever comes then also ends it."""
-        source = str(Path(latprof.__file__).parents[1])
-        paths = [source, *filter(None, [os.environ.get("PYTHONPATH")])]
+        paths = [str(source_of_latprof()), *filter(None, [os.environ.get("PYTHONPATH")])]
         count = dict.fromkeys(_THREADS, str(self._threads))
+        command = [sys.executable, "-P", "-m", "latprof.load.duel.worker"]
+        env = {**os.environ, **count, "PYTHONPATH": os.pathsep.join(paths)}
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "latprof.load.duel.worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env={**os.environ, **count, "PYTHONPATH": os.pathsep.join(paths)},
-                start_new_session=True,
-            )
+            self._process = Process(command, log.fileno(), env, takes_commands=True)
 
     def __exit__(
         self,
@@ -80,19 +66,8 @@ class ArmProcess:
         traceback: TracebackType | None,
     ) -> None:
         """End the process and all that it started, whatever state they are in."""
-        process = self._process
-        if process is None:
-            return
-        tree = _descendants(process.pid)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        for each in tree:  # those that left the group
-            with contextlib.suppress(psutil.Error):
-                each.kill()
-        process.wait()
-        for pipe in (process.stdin, process.stdout):
-            with contextlib.suppress(OSError):
-                _pipe(pipe).close()
+        if self._process is not None:
+            self._process.end()
 
     def ready(self, timeout_s: float) -> None:
         """Wait until the interpreter is up, so that loading is timed without its start.
@@ -100,7 +75,7 @@ class ArmProcess:
         Raises:
             TargetError: It is not, in time.
         """
-        self._answer("starting", time.monotonic() + timeout_s)
+        self._answer("starting", timeout_s)
 
     def ask(self, what: str, timeout_s: float, **more: Any) -> dict[str, Any]:
         """Send a command and return its answer.
@@ -109,14 +84,11 @@ class ArmProcess:
             TargetError: The arm failed, died, or did not answer in time; the message says which.
             UsageError: It refused what the user gave it.
         """
-        line = json.dumps({"do": what, **more}) + "\n"
         try:
-            pipe = _pipe(self._running().stdin)
-            pipe.write(line.encode())
-            pipe.flush()
+            self._running().send({"do": what, **more})
         except OSError:
             raise TargetError(self._death(what)) from None
-        answer = self._answer(what, time.monotonic() + timeout_s)
+        answer = self._answer(what, timeout_s)
         if "error" in answer:
             kind = UsageError if answer.get("refused") else TargetError
             raise kind(str(answer["error"]))
@@ -124,44 +96,32 @@ class ArmProcess:
 
     def pause(self) -> None:
         """Stop it until `resume`."""
-        self._signal(signal.SIGSTOP)
+        self._running().signal_all(signal.SIGSTOP)
         self._stopped = True
 
     def resume(self) -> None:
         """Let it go on."""
         if self._stopped:
-            self._signal(signal.SIGCONT)
+            self._running().signal_all(signal.SIGCONT)
             self._stopped = False
 
-    def _signal(self, number: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._running().pid, number)
-
-    def _running(self) -> subprocess.Popen[bytes]:
+    def _running(self) -> Process:
         if self._process is None:
             raise TargetError("the arm was not started")
         return self._process
 
-    def _answer(self, what: str, deadline_s: float) -> dict[str, Any]:
-        descriptor = _pipe(self._running().stdout).fileno()
-        waiting = select.poll()
-        waiting.register(descriptor, select.POLLIN)
-        while b"\n" not in self._read:
-            left_s = deadline_s - time.monotonic()
-            if left_s <= 0 or not waiting.poll(1_000 * left_s):
-                raise TargetError(f"did not answer in time ({what}): stuck, or --timeout is short")
-            chunk = os.read(descriptor, _CHUNK)
-            if not chunk:
-                raise TargetError(self._death(what))
-            self._read += chunk
-        line, _, self._read = self._read.partition(b"\n")
-        answer: dict[str, Any] = json.loads(line)
+    def _answer(self, what: str, timeout_s: float) -> dict[str, Any]:
+        try:
+            answer = self._running().receive(timeout_s)
+        except EOFError:
+            raise TargetError(self._death(what)) from None
+        if answer is None:
+            raise TargetError(f"did not answer in time ({what}): stuck, or --timeout is short")
         return answer
 
     def _death(self, what: str) -> str:
-        try:
-            code = self._running().wait(_POLITE_S)
-        except subprocess.TimeoutExpired:
+        code = self._running().wait(_POLITE_S)
+        if code is None:
             return f"closed its pipe ({what})"
         how = f"exit code {code}"
         if code < 0:
@@ -176,16 +136,3 @@ class ArmProcess:
             lines = [line for line in tail.splitlines() if line.strip()]
             return one_line(lines[-1]) if lines else ""
         return ""
-
-
-def _pipe(pipe: Any) -> BinaryIO:
-    if pipe is None:
-        raise TargetError("the arm has no pipe")
-    found: BinaryIO = pipe
-    return found
-
-
-def _descendants(pid: int) -> list[psutil.Process]:
-    with contextlib.suppress(psutil.Error):
-        return psutil.Process(pid).children(recursive=True)
-    return []

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from latprof.errors import RunFormatError
-from latprof.load.duel import payload
+from latprof.load import payload
 from latprof.run.disk import refusals, replacing, require_regular, unreadable
 from latprof.run.text import one_line
 

@@ -18,7 +18,7 @@ from latprof.errors import (
     ModelFormatError,
     UsageError,
 )
-from latprof.load.duel.payload import leaves, signature
+from latprof.load.payload import leaves, signature
 from latprof.run.text import one_line
 
 __all__ = ["REFUSALS", "Seat", "seated", "seated_here"]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from latprof.errors import LatprofError
-from latprof.load.duel import payload
+from latprof.load import payload
 from latprof.load.duel.arm import Arm
 from latprof.load.duel.process import ArmProcess
 from latprof.load.duel.record import ArmRecord

@@ -6,24 +6,21 @@ the arm prints goes to standard error. It ends when its standard input does.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import resource
-import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from latprof.errors import LatprofError, UsageError
-from latprof.load.duel import payload
+from latprof.load import payload
 from latprof.load.duel.seat import REFUSALS, Seat, seated
+from latprof.load.isolation.parentage import die_with_parent
 from latprof.run.text import one_line
 
 __all__ = ["main"]
-
-_PR_SET_PDEATHSIG = 1
 
 
 class _Worker:
@@ -72,12 +69,6 @@ class _Worker:
         return {"memory_bytes": peak if sys.platform == "darwin" else 1024 * peak}
 
 
-def _die_with_parent() -> None:
-    """Ask Linux for SIGKILL when the parent dies, however that happens; it may be stopped then."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 def _told(error: BaseException) -> str:
     known = isinstance(error, LatprofError)
     return one_line(str(error) if known else f"{type(error).__name__}: {error}")
@@ -85,7 +76,7 @@ def _told(error: BaseException) -> str:
 
 def main() -> None:
     """Serve one arm until standard input ends."""
-    _die_with_parent()
+    die_with_parent()
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     worker = _Worker()

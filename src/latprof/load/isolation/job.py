@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from latprof.errors import UsageError
-from latprof.load.duel import payload
+from latprof.load import payload
 from latprof.load.execution import Terms
 from latprof.load.scenarios.plan import Plan
 from latprof.run.manifest import plain

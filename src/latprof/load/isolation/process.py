@@ -47,6 +47,7 @@ class Process:
         env: Its environment, to which `TOKEN` is added.
         cwd: Its working directory; None for that of this process.
         pass_fds: Descriptors that it gets.
+        takes_commands: Whether it hears what `send` says, on its standard input.
     """
 
     def __init__(
@@ -56,12 +57,14 @@ class Process:
         env: Mapping[str, str],
         cwd: Path | None = None,
         pass_fds: Sequence[int] = (),
+        *,
+        takes_commands: bool = False,
     ) -> None:
         self._token = uuid.uuid4().hex
         self._read = b""
         self._popen = subprocess.Popen(  # noqa: S603 - what the user named
             command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if takes_commands else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=output,
             env={**env, TOKEN: self._token},
@@ -79,6 +82,16 @@ class Process:
     def exit_code(self) -> int | None:
         """How it ended, the negative of a signal's number; None while it runs."""
         return self._popen.poll()
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Send a message as a line of JSON to its standard input.
+
+        Raises:
+            OSError: It has closed it.
+        """
+        assert self._popen.stdin is not None  # noqa: S101 - it takes commands
+        self._popen.stdin.write(json.dumps(message).encode() + b"\n")
+        self._popen.stdin.flush()
 
     def receive(self, timeout_s: float) -> dict[str, Any] | None:
         """Return the next message, or None where none came in time.
@@ -115,6 +128,11 @@ class Process:
         """Send a signal to it alone."""
         self._popen.send_signal(number)
 
+    def signal_all(self, number: signal.Signals) -> None:
+        """Send a signal to it and to what it started in its session."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)
+
     def wait(self, seconds: float) -> int | None:
         """Wait for its end; return how it ended, None where it did not in time."""
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -125,8 +143,7 @@ class Process:
         """End the process and all that it started, whatever state they are in."""
         tree = _descendants(self.pid)
         if self.exit_code is None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)
+            self.signal_all(signal.SIGKILL)
         for each in tree:  # those that left the group
             with contextlib.suppress(psutil.Error):
                 each.kill()
@@ -136,8 +153,9 @@ class Process:
                 with contextlib.suppress(psutil.Error):
                     each.kill()
             psutil.wait_procs(strays, 1)
-        if self._popen.stdout is not None:
-            self._popen.stdout.close()
+        for pipe in filter(None, (self._popen.stdin, self._popen.stdout)):
+            with contextlib.suppress(OSError):  # what it did not read any more
+                pipe.close()
 
     def __enter__(self) -> Self:
         return self

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays, scalar_dtypes
 
 from latprof.errors import RunFormatError, UsageError
-from latprof.load.duel.payload import leaves, read, signature, write
+from latprof.load.payload import leaves, read, signature, write
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
