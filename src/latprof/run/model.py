@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from matplotlib.figure import Figure
 
+    from latprof.run.mlperf import Mlperf
+
 __all__ = ["Quantile", "Reason", "Run", "Validity", "Verdict"]
 
 
@@ -241,6 +243,12 @@ class Run:
         from latprof.analysis.streaming import streaming
 
         return streaming(self)
+
+    def mlperf(self, bound_ms: float | None = None) -> Mlperf:
+        """Return MLPerf's metric of the run's scenario, with early stopping and its rules."""
+        from latprof.analysis.mlperf import mlperf
+
+        return mlperf(self, bound_ms)
 
     def latency(self, q: float = 0.99) -> Quantile:
         """Return a quantile of response time, from the intended instant, over steady requests."""
