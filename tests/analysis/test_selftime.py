@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latprof.analysis.selftime import Line, covered, painting_order, self_times
+from latprof.analysis.selftime import (
+    Line,
+    covered,
+    painting_order,
+    self_times,
+    self_times_above,
+)
 
 
 def in_order(spans):
@@ -135,3 +141,29 @@ def test_spans_cut_to_one_place_keep_the_order_in_which_they_began(cut_at):
     start, end = np.array([cut_at - 2, cut_at - 1]), np.array([50, 100])
     order = painting_order(np.maximum(start, 5), start, end, np.array([1, 0]))
     assert order.tolist() == [0, 1]
+
+
+@settings(deadline=None)
+@given(anything(), st.lists(st.integers(1, 12), max_size=4), st.integers(0, 9))
+def test_spans_below_own_what_no_other_covers(spans, steps, begin):
+    below = []
+    for length in steps:  # end to end, as the steps of a stream
+        below.append((begin, begin + length))
+        begin += length
+    start, end, order = in_order(spans + below)
+    is_below = order >= len(spans)
+    own = np.empty(len(order), np.int64)
+    own[order] = self_times_above(start, end, is_below)
+    taken = {at for span in spans for at in range(*span)}
+    assert own[: len(spans)].tolist() == brute_force(spans)
+    assert own[len(spans) :].tolist() == [len(set(range(*each)) - taken) for each in below]
+
+
+@settings(deadline=None)
+@given(anything(), st.randoms(use_true_random=False))
+def test_whatever_lies_below_the_sum_is_what_any_span_covers(spans, random):
+    start, end, _ = in_order(spans)
+    below = np.array([random.random() < 0.5 for _ in spans], np.bool_)
+    own = self_times_above(start, end, below)
+    assert own.sum() == covered(start, end).sum()
+    assert (own >= 0).all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import threading
 import time
 
@@ -124,6 +125,27 @@ def test_stages_of_the_producer_lie_inside_its_steps():
         row.stage: names[row.parent_id] for row in spans.dropna(subset="parent_id").itertuples()
     }
     assert parents == {"prefill": "first_item", "decode": "next_item"}
+
+
+def test_a_producer_in_a_thread_of_its_own_owns_its_time():
+    def target(_):
+        given = queue.SimpleQueue()
+
+        def produce():
+            with lp.stage("decode"):
+                for item in (1, 2, None):
+                    time.sleep(0.01)
+                    given.put(item)
+
+        thread = threading.Thread(target=produce)
+        thread.start()
+        while (item := given.get()) is not None:
+            yield item
+        thread.join()
+
+    breakdown = profiled(target).breakdown()
+    assert breakdown.loc["decode", "share"] > 0.5
+    assert breakdown["sum"].iloc[:-1].sum() == breakdown.loc["total", "sum"]
 
 
 def test_an_instrumented_producer_is_consumed_too():

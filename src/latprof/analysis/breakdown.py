@@ -39,8 +39,9 @@ def breakdown(run: Run) -> pd.DataFrame:
     """Return one row per stage: where the time of the steady, answered requests went.
 
     Each instant of a request belongs to the innermost open span, where spans run side by side to
-    the one that began last. What no span covers is `untracked`, what lies before the start is
-    `queue` (with the spans of a stage of that name, the wait inside a server).
+    the one that began last; the steps of a stream own what no other span covers. What no span
+    covers is `untracked`, what lies before the start is `queue` (with the spans of a stage of that
+    name, the wait inside a server).
 
     Args:
         run: What was recorded.

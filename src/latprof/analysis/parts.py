@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from latprof.analysis.selftime import covered, painting_order, self_times
+from latprof.analysis.selftime import covered, painting_order, self_times, self_times_above
 from latprof.analysis.threadtime import UNKNOWN_SHARES, Shares, ThreadTimes
+from latprof.run.vocabulary import FIRST_ITEM, NEXT_ITEM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -154,9 +155,10 @@ def _gather(spans: Spans, untracked: Int64s, *, by_request: bool = False) -> lis
     """
     stages = [_Stage(name) for name in spans.names]
     times = ThreadTimes(len(stages), runqueue=spans.has_runqueue)
+    below = [code for code, name in enumerate(spans.names) if name in (FIRST_ITEM, NEXT_ITEM)]
     for block in spans.blocks():
         times.add(block)
-        painted = _paint(block, spans.line)
+        painted = _paint(block, spans.line, below)
         np.subtract.at(untracked, painted.row, painted.self_ns)
         for code, at in _groups(painted.stage):
             _add(stages[code], painted, at, spans.line, by_request=by_request)
@@ -165,11 +167,17 @@ def _gather(spans: Spans, untracked: Int64s, *, by_request: bool = False) -> lis
     return sorted((each for each in stages if each.spans), key=lambda each: each.usual_begin)
 
 
-def _paint(block: Block, line: Line) -> _Painted:
+def _paint(block: Block, line: Line, below: list[int]) -> _Painted:
     start, end = (line.places(each, block.row) for each in (block.start_ns, block.end_ns))
     order = painting_order(start, block.start_ns, block.end_ns, block.span_id)
     start, end = start[order], end[order]
-    return _Painted(block.row[order], block.stage[order], start, end, self_times(start, end))
+    row, stage = block.row[order], block.stage[order]
+    if not below:
+        return _Painted(row, stage, start, end, self_times(start, end))
+    # The steps of a stream say what was waited for: what a producer in a thread of its own did
+    # meanwhile, which may have begun before them, says more.
+    own = self_times_above(start, end, np.isin(stage, below))
+    return _Painted(row, stage, start, end, own)
 
 
 def _groups(codes: npt.NDArray[Any]) -> Iterator[tuple[int, Indices]]:

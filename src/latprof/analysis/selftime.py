@@ -13,7 +13,14 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Line", "clear_of_all_before", "covered", "painting_order", "self_times"]
+__all__ = [
+    "Line",
+    "clear_of_all_before",
+    "covered",
+    "painting_order",
+    "self_times",
+    "self_times_above",
+]
 
 Int64s = npt.NDArray[np.int64]
 Indices = npt.NDArray[np.intp]
@@ -114,6 +121,47 @@ def self_times(start: Int64s, end: Int64s) -> Int64s:
         np.add.at(own, owner, stop - begin)
         owner = outlives[owner]
     return own
+
+
+def self_times_above(start: Int64s, end: Int64s, below: npt.NDArray[np.bool_]) -> Int64s:
+    """Return self times where some spans own only what no other span covers.
+
+    Such are spans that say what a request waited for, and not what was done: whoever did it
+    meanwhile, in whatever thread and since whenever, owns the time.
+
+    Args:
+        start: Begins on the line in painting order, shape `(n,)`.
+        end: Ends.
+        below: Which spans lie below all others. Where these overlap each other, they are spans
+            like any.
+
+    >>> import numpy as np
+    >>> self_times_above(np.array([10, 20, 40]), np.array([35, 40, 60]), np.array([0, 1, 1]) == 1)
+    array([25,  5, 20])
+    """
+    if not clear_of_all_before(start[below], end[below]).all():
+        return self_times(start, end)
+    own = end - start
+    own[~below] = self_times(start[~below], end[~below])
+    own[below] -= _overlap(start[below], end[below], start[~below], end[~below])
+    return own
+
+
+def _overlap(start: Int64s, end: Int64s, other_start: Int64s, other_end: Int64s) -> Int64s:
+    """Return how much of each span any of the others covers, which are in painting order."""
+    if not other_start.size:
+        return np.zeros_like(start)
+    first = np.flatnonzero(clear_of_all_before(other_start, other_end))
+    begins = other_start[first]
+    lengths = np.maximum.reduceat(other_end, first) - begins
+    before = np.cumsum(lengths) - lengths
+
+    def covered_until(places: Int64s) -> Int64s:
+        at = np.maximum(np.searchsorted(begins, places, "right") - 1, 0)
+        so_far: Int64s = before[at] + np.clip(places - begins[at], 0, lengths[at])
+        return so_far
+
+    return covered_until(end) - covered_until(start)
 
 
 def _outlives(start: Int64s, end: Int64s) -> Indices:
