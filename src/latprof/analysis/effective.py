@@ -93,7 +93,7 @@ def effective_groups(
     >>> import numpy as np
     >>> alike = np.repeat(np.arange(1000) % 10 == 9, 8)  # eight of a kind in each group
     >>> round(effective_groups(alike, 0.9, np.full(1000, 8)))
-    996
+    997
     """
     groups, n = sizes.size, exceeds.size
     if groups < 2:
