@@ -53,6 +53,9 @@ def profile(
     or a timeout, mean threads of their own; a coroutine function runs on an event loop of its
     own, also where this thread has one running, as in a notebook.
 
+    A target that yields, a generator or an async generator, is consumed inside its request; when
+    its items came is told by `Run.streaming`.
+
     Whatever the target raises becomes an `error` row, and the run goes on. Ctrl-C ends the load:
     what was recorded is returned, its run marked as interrupted, the requests in flight closed as
     errors. A second Ctrl-C interrupts as usual.

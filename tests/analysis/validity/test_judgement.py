@@ -208,6 +208,21 @@ def test_a_saturated_target(table_run):
     assert "achieved 9" in reason.evidence or "achieved 10" in reason.evidence
 
 
+@pytest.mark.parametrize("name", ["Offline", "MultiStream"])
+def test_a_queue_that_the_scenario_makes_is_nobodys_fault(table_run, name):
+    requests = open_loop(400, rate_gap=0.001, service=5 * MS)
+    assert "near_saturation" in codes(verdict_on(table_run, requests))
+    found = codes(verdict_on(table_run, requests, scenario={"name": name}))
+    assert not {"saturated", "near_saturation", "rate_missed"} & found.keys()
+
+
+def test_the_latencies_of_a_backlog_are_no_percentiles_to_wait_for(table_run):
+    requests = open_loop(400, rate_gap=0.001, service=5 * MS)
+    found = verdict_on(table_run, requests, scenario={"name": "Offline"})
+    assert found.verdict is Verdict.VALID
+    assert codes(found)["latency_of_a_backlog"] is Verdict.VALID
+
+
 def test_near_saturation_warns_that_percentiles_swing(table_run):
     found = codes(verdict_on(table_run, open_loop(3000, rate_gap=10.4 * MS, service=10 * MS)))
     assert found.get("near_saturation") == "WARN" or "saturated" in found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from latprof.analysis.breakdown import breakdown_of
 from latprof.analysis.columns import words
 from latprof.analysis.measured import Requests, load_requests
-from latprof.analysis.validity.samples import Samples
+from latprof.analysis.validity.signals import Samples
 from latprof.run.model import Verdict
 
 if TYPE_CHECKING:
@@ -42,6 +42,11 @@ class Facts:
     cut_off: int
     table: pd.DataFrame
     signals: Samples
+
+    @property
+    def scenario(self) -> str:
+        """The name of the scenario; empty where the run does not tell."""
+        return str(self.manifest["scenario"].get("name", ""))
 
     @classmethod
     def of(cls, run: Run) -> Facts:

@@ -34,6 +34,14 @@ def few(facts: Facts) -> Iterator[Reason]:
             "send more requests, or mend the target",
         )
         return
+    if facts.scenario == "Offline":
+        yield Reason(
+            "latency_of_a_backlog",
+            NOTE,
+            "all requests were there from the start, so each latency tells its place in the queue",
+            "read the throughput: run.mlperf() gives it",
+        )
+        return
     severities = {0.5: INVALID, 0.95: WARN, 0.99: NOTE}
     found = quantiles(facts.measured.latency_ns, tuple(severities))
     lacking = [each for each in found if each.value_ns is None]
