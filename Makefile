@@ -89,10 +89,16 @@ format: $(VENV)/.dev  ## put the code into its form
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.bench  ## measure latprof against its peers, side by side (about 15 minutes; duel.py takes as long again)
+bench: $(VENV)/.bench  ## measure latprof against its peers, side by side (about 40 minutes; duel.py takes 15 more)
 	$(BIN)/python benchmarks/import_time.py
 	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/driver.py
+	$(BIN)/python benchmarks/pacer.py
+	$(BIN)/python benchmarks/omission.py
+	$(BIN)/python benchmarks/coverage.py
+	$(BIN)/python benchmarks/steady_state.py
+	$(BIN)/python benchmarks/items.py
+	$(BIN)/python benchmarks/batching.py
 	$(BIN)/python benchmarks/fidelity.py
 	$(BIN)/python benchmarks/scale.py
 	$(BIN)/python benchmarks/backend_overhead.py
