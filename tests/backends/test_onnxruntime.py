@@ -145,7 +145,7 @@ def test_a_value_that_is_not_accepted(dense, changes, message):
 @pytest.mark.parametrize("source", [object(), b"bytes", "model.txt"])
 def test_what_is_no_onnx_file(source):
     with pytest.raises(UsageError, match=r"onnxruntime loads"):
-        load_model(source)
+        load_model(source, backend="onnxruntime")
 
 
 def test_an_input_that_arrays_cannot_give(tmp_path):

@@ -90,7 +90,8 @@ Name = Annotated[
     ScenarioName | None,
     typer.Option(
         "--scenario",
-        help="By default the one that the other options belong to: poisson for --rate, ramp for "
+        metavar="NAME",
+        help=f"One of {', '.join(ScenarioName)}. By default the one that the other options belong to: poisson for --rate, ramp for "
         "--start, replay for --trace; without any, single: one request after the other.",
     ),
 ]
