@@ -91,8 +91,9 @@ Name = Annotated[
     typer.Option(
         "--scenario",
         metavar="NAME",
-        help=f"One of {', '.join(ScenarioName)}. By default the one that the other options belong to: poisson for --rate, ramp for "
-        "--start, replay for --trace; without any, single: one request after the other.",
+        help=f"One of {', '.join(ScenarioName)}. By default the one that the other options belong "
+        "to: poisson for --rate, ramp for --start, replay for --trace; without any, single: one "
+        "request after the other.",
     ),
 ]
 Rate = Annotated[
