@@ -97,6 +97,7 @@ bench: $(VENV)/.bench  ## measure latprof against its peers, side by side (about
 	$(BIN)/python benchmarks/omission.py
 	$(BIN)/python benchmarks/coverage.py
 	$(BIN)/python benchmarks/steady_state.py
+	$(BIN)/python benchmarks/capacity.py
 	$(BIN)/python benchmarks/items.py
 	$(BIN)/python benchmarks/batching.py
 	$(BIN)/python benchmarks/fidelity.py

@@ -25,8 +25,12 @@ LAYERS = [
 ]
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 # Run's methods lead to what is made of a run, finishing one judges it, and a model's operators are
-# read from what its profiler wrote: imported when called.
-DOORS = {"run/model.py", "run/recover.py", "backends/model.py", "load/duel/model.py"}
+# read from what its profiler wrote, a search judges each load before the next: imported when
+# called.
+DOORS = {
+    *("run/model.py", "run/recover.py", "backends/model.py", "load/duel/model.py"),
+    *("load/capacity/model.py", "load/capacity/probe.py", "load/capacity/search.py"),
+}
 FILES = sorted(path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py"))
 
 

@@ -13,7 +13,9 @@ import latprof
 SURFACE = {
     "annotate",
     "backends",
+    "Capacity",
     "duel",
+    "find_capacity",
     "instrument",
     "load_model",
     "open_run",

@@ -29,6 +29,8 @@ if TYPE_CHECKING:  # `as` says to type checkers that the name is public here
     from latprof.errors import TargetError as TargetError
     from latprof.errors import TargetHung as TargetHung
     from latprof.errors import UsageError as UsageError
+    from latprof.load.capacity.model import Capacity as Capacity
+    from latprof.load.capacity.search import find_capacity as find_capacity
     from latprof.load.duel.contest import duel as duel
     from latprof.load.isolation.settings import Isolation as Isolation
     from latprof.load.profile import profile as profile
@@ -78,6 +80,8 @@ _HOMES = {
         "TargetHung",
         "UsageError",
     ),
+    "latprof.load.capacity.model": ("Capacity",),
+    "latprof.load.capacity.search": ("find_capacity",),
     "latprof.load.duel.contest": ("duel",),
     "latprof.load.isolation.settings": ("Isolation",),
     "latprof.load.profile": ("profile",),

@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from latprof import __version__
 from latprof.cli.backends import backends
+from latprof.cli.capacity import capacity
 from latprof.cli.demo import demo
 from latprof.cli.doctor import doctor
 from latprof.cli.duel import duel
@@ -41,7 +42,11 @@ app = typer.Typer(
         "130 Ctrl-C. With --debug, an error shows its traceback."
     ),
 )
-for verb in (demo, profile, report, duel, ops, summary, backends, recover, doctor, gpu_selftest):
+VERBS = (
+    *(demo, profile, report, capacity, duel, ops, summary),
+    *(backends, recover, doctor, gpu_selftest),
+)
+for verb in VERBS:
     app.command()(verb)
 
 

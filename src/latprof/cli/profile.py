@@ -16,13 +16,12 @@ from latprof.cli.folder import fresh_folder
 from latprof.cli.inputs import read_inputs
 from latprof.cli.interrupt import kept, raise_if_interrupted
 from latprof.cli.isolation import isolation
+from latprof.cli.service import opened, own_inputs
 from latprof.cli.streams import reserved_stdout
-from latprof.errors import LatprofError, TargetError, UsageError
+from latprof.errors import UsageError
 
 if TYPE_CHECKING:
-    from latprof.load.isolation.settings import Isolation
     from latprof.run.model import Run
-    from latprof.targets.reference import Service
 
 __all__ = ["profile"]
 
@@ -173,9 +172,9 @@ def profile(
     }
     given = None if inputs is None else read_inputs(inputs)
     apart = isolation(isolate=isolate, python=python, cpus=cpus, env=env or (), cwd=cwd)
-    with reserved_stdout() as stdout, _service(target, apart) as service:
+    with reserved_stdout() as stdout, opened(target, apart=apart is not None) as service:
         if apart is None and given is None:
-            given = _samples(service, target, scenario.requests)
+            given = own_inputs(service, target, scenario.requests or DEFAULT_REQUESTS)
         run = _recorded(service.target, given, options | {"isolate": apart or False})
         _answer(run, stdout, as_json=as_json)
     raise_if_interrupted(run)
@@ -197,35 +196,11 @@ def _warmup(text: str) -> Literal["auto"] | int:
         raise UsageError(f"--warmup takes auto or a number of requests, not {text}") from None
 
 
-def _service(reference: str, apart: Isolation | None) -> Service:
-    """Return the service; where another process is to build it, its reference stands for it."""
-    from latprof.targets.reference import Service, load
-
-    return load(reference) if apart is None else Service(reference, None)
-
-
 def _recorded(target: Any, inputs: list[Any] | None, options: dict[str, Any]) -> Run:
     import latprof
 
     with kept(options["out"]):
         return latprof.profile(target, inputs, **options)
-
-
-def _samples(service: Service, reference: str, count: int | None) -> list[Any]:
-    if service.sample is None:
-        raise UsageError(f"{reference} has no method sample(i) to take inputs from: give --inputs")
-    return [_sample(service, reference, i) for i in range(count or DEFAULT_REQUESTS)]
-
-
-def _sample(service: Service, reference: str, i: int) -> Any:
-    try:
-        return service.sample(i) if service.sample else None
-    except LatprofError:
-        raise
-    except Exception as error:
-        raise TargetError(
-            f"sample({i}) of {reference} raised {type(error).__name__}: {error}"
-        ) from error
 
 
 def _answer(run: Run, stdout: TextIO, *, as_json: bool) -> None:
