@@ -11,7 +11,7 @@ import latprof
 
 SOURCE = Path(latprof.__file__).parent
 LAYERS = [
-    {"errors", "units", "clock"},
+    {"errors", "units", "clock", "interrupt"},
     {"run"},
     {"signals"},
     {"recording"},

@@ -47,7 +47,7 @@ if TYPE_CHECKING:  # `as` says to type checkers that the name is public here
     from latprof.load.scenarios import Spike as Spike
     from latprof.load.scenarios import Step as Step
     from latprof.recording.instrument import instrument as instrument
-    from latprof.recording.recorder import record as record
+    from latprof.recording.record import record as record
     from latprof.recording.request import annotate as annotate
     from latprof.recording.request import request as request
     from latprof.recording.stage import stage as stage
@@ -100,7 +100,7 @@ _HOMES = {
         "Step",
     ),
     "latprof.recording.instrument": ("instrument",),
-    "latprof.recording.recorder": ("record",),
+    "latprof.recording.record": ("record",),
     "latprof.recording.request": ("annotate", "request"),
     "latprof.recording.stage": ("stage",),
     "latprof.run.model": ("Quantile", "Run"),

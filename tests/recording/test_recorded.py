@@ -19,7 +19,8 @@ from latprof.errors import (
     StorageError,
 )
 from latprof.recording import core, recorder
-from latprof.recording.recorder import Recorder, record
+from latprof.recording.record import record
+from latprof.recording.recorder import Recorder
 from latprof.run.spool import Spool
 
 from .serving import serve, until

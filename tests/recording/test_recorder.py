@@ -14,7 +14,7 @@ from latprof.errors import (
     UsageError,
 )
 from latprof.recording import recorder
-from latprof.recording.recorder import record
+from latprof.recording.record import record
 
 from .serving import serve
 

@@ -38,7 +38,7 @@ def starts(arrivals: Floats, services: Floats, workers: int | None) -> Floats:
         workers become free.
 
     >>> starts(np.array([0.0, 1.0, 9.0]), np.array([5.0, 5.0, 5.0]), workers=1)
-    array([0., 5., 9.])
+    array([ 0.,  5., 10.])
     """
     if workers is None:
         return arrivals.copy()

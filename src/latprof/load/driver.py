@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from latprof.interrupt import graceful
 from latprof.load.eventloop import Loop
-from latprof.load.interrupt import graceful
 from latprof.load.traffic import TIMEOUT
 from latprof.load.workers import Caller, Threads
 

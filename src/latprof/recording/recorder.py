@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from latprof.errors import LatprofError, RecordingError, StorageError, UsageError
+from latprof.interrupt import deferred
 from latprof.recording import core, session
 from latprof.recording.adapters.constructions import Constructions
 from latprof.recording.adapters.sightings import Sighting, Sightings
@@ -39,7 +40,7 @@ from latprof.run.spool import Spool
 from latprof.run.text import one_line
 from latprof.signals.process import ProcessSignals
 
-__all__ = ["PROBES", "Counts", "Probe", "Recorder", "record"]
+__all__ = ["PROBES", "Counts", "Probe", "Recorder"]
 
 Probe = Literal["full", "wall"]
 PROBES = ("full", "wall")
@@ -207,6 +208,7 @@ class Recorder:
         self._constructions.remove()
         session.deactivate()
 
+    @deferred()  # what was recorded becomes a run first
     def __exit__(
         self,
         kind: type[BaseException] | None,
@@ -358,42 +360,3 @@ class Recorder:
 def _parts(rows: Rows) -> Iterator[Rows]:
     for start in range(0, len(rows), _PART_ROWS):
         yield rows[start : start + _PART_ROWS]
-
-
-def record(
-    out: Path | str | None = None,
-    *,
-    probe: Probe = "full",
-    signals: bool = True,
-    warmup: Literal["auto"] | int = "auto",
-) -> Recorder:
-    """Record whatever runs inside the `with` block: your own loop, your own server.
-
-    Stages are marked with `latprof.stage` or `latprof.instrument`, requests with `latprof.request`.
-
-    Args:
-        out: Folder of the run; None keeps it in a temporary one for as long as its `Run` lives.
-        probe: "full", or "wall" for the clock alone.
-        signals: Whether the process and the machine are sampled once a second.
-        warmup: "auto" finds out which requests are warm-up, a number says how many, 0 none.
-
-    Returns:
-        A context manager; its `.run` is the finished run once the block was left.
-
-    Raises:
-        RecordingError: On entering: another recording is under way in this process.
-        StorageError: The folder cannot be written, or what was recorded cannot be finished.
-        UsageError: The folder holds a run already, or there is no such probe.
-
-    Example:
-        >>> import latprof as lp
-        >>> with lp.record() as recording:
-        ...     with lp.request(), lp.stage("forward"):
-        ...         pass
-        >>> recording.run.stages
-        ['forward']
-    """
-    if warmup != "auto" and not (isinstance(warmup, int) and warmup >= 0):
-        raise UsageError(f'warmup= takes "auto" or a number of requests, not {warmup!r}')
-    manifest = {"scenario": {"name": "Recording"}, "warmup": warmup}
-    return Recorder(out, probe=probe, manifest=manifest, signals=signals)

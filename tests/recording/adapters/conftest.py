@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import latprof
-from latprof.recording.recorder import record
+from latprof.recording.record import record
 from latprof.recording.request import request
 
 from ..owners import picture, same  # noqa: TID252 - they look at objects one folder up

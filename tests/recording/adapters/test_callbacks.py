@@ -7,7 +7,7 @@ import pytest
 import latprof as lp
 from latprof.recording.adapters.callbacks import Answered
 from latprof.recording.adapters.facts import Facts
-from latprof.recording.recorder import record
+from latprof.recording.record import record
 from latprof.recording.request import request
 
 from .conftest import noted

@@ -10,7 +10,7 @@ from latprof.load.profile import profile
 from latprof.recording.adapters import constructions as home
 from latprof.recording.adapters.constructions import Constructions
 from latprof.recording.instrument import instrument
-from latprof.recording.recorder import record
+from latprof.recording.record import record
 from latprof.recording.request import request
 
 from .conftest import DEMO, noted, one_request, picture, same

@@ -7,7 +7,7 @@ import pytest
 
 from latprof.load.profile import profile
 from latprof.recording.instrument import instrument
-from latprof.recording.recorder import record
+from latprof.recording.record import record
 from latprof.recording.request import request
 
 from .conftest import noted, one_request, picture, same

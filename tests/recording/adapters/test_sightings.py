@@ -7,7 +7,7 @@ import pytest
 from latprof.recording.adapters import sightings as home
 from latprof.recording.adapters.facts import Facts
 from latprof.recording.adapters.sightings import Sightings, note
-from latprof.recording.recorder import record
+from latprof.recording.record import record
 from latprof.recording.request import annotate, request
 
 from .conftest import noted, one_request

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from latprof.errors import TargetError
+from latprof.interrupt import deferred
 from latprof.load.capacity.trial import Outcome, Reading, Trial
 from latprof.load.profile import profile
 from latprof.load.scenarios import Poisson, SingleStream
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     import numpy as np
     import numpy.typing as npt
 
     from latprof.load.capacity.slo import Term
+    from latprof.load.scenarios import Scenario
     from latprof.run.model import Run
 
 __all__ = ["Alone", "Probe"]
@@ -50,6 +55,7 @@ class Probe:
         inputs: A list; None for those of an isolated service.
         terms: Of the SLO.
         workers: How many requests are served at once; None leaves it to the target.
+        folder: Where loads are recorded, one at a time; whoever made it removes it.
         options: Further arguments of `latprof.profile`.
     """
 
@@ -59,12 +65,15 @@ class Probe:
         inputs: list[Any] | None,
         terms: Sequence[Term],
         workers: int | None,
+        folder: Path,
         options: Mapping[str, Any],
     ) -> None:
         self._target = target
         self._inputs = inputs
         self._terms = terms
         self._workers = workers
+        self._folder = folder
+        self._count = 0
         self._options = {"progress": False, **options}
 
     def alone(self, seconds: float, confidence: float) -> Alone:
@@ -76,20 +85,29 @@ class Probe:
         from latprof.analysis.measured import load_measured
 
         load = SingleStream(requests=ALONE_REQUESTS, duration=seconds)
-        run = profile(self._target, self._inputs, load, **self._options)
-        trial = self._judged(run, 0.0, 0, confidence)
-        services_ns = load_measured(run).service_ns
-        if not services_ns.size and not trial.interrupted:
-            raise TargetError(f"the target answered no request: {_first_error(run)}")
-        return Alone(trial, services_ns, run.manifest["target"], self._workers)
+        with self._recorded(load) as run:
+            trial = self._judged(run, 0.0, 0, confidence)
+            services_ns = load_measured(run).service_ns
+            if not services_ns.size and not trial.interrupted:
+                raise TargetError(f"the target answered no request: {_first_error(run)}")
+            return Alone(trial, services_ns, run.manifest["target"], self._workers)
 
     def __call__(self, rate: float, requests: int, seed: int, confidence: float) -> Trial:
         """Send a Poisson load and judge it."""
         load = Poisson(rate, workers=self._workers, requests=requests)
-        filling = round(requests * _FILLING)
-        run = profile(self._target, self._inputs, load, warmup=filling, seed=seed, **self._options)
-        return self._judged(run, rate, seed, confidence)
+        with self._recorded(load, warmup=round(requests * _FILLING), seed=seed) as run:
+            return self._judged(run, rate, seed, confidence)
 
+    @contextlib.contextmanager
+    def _recorded(self, load: Scenario, **options: Any) -> Iterator[Run]:
+        """Send a load, and remove what was recorded once it was judged."""
+        self._count += 1
+        out = self._folder / f"{self._count}"
+        options = {**self._options, **options, "out": out}
+        yield profile(self._target, self._inputs, load, **options)
+        shutil.rmtree(out, ignore_errors=True)
+
+    @deferred()
     def _judged(self, run: Run, rate: float, seed: int, confidence: float) -> Trial:
         from latprof.analysis.capacity import obstacle, overload, read
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from latprof.errors import UsageError
@@ -99,13 +101,15 @@ def find_capacity(
     budget = Budget(whole("requests=", requests, 1_000), positive_s("seconds=", seconds))
     options = {"timeout": timeout, "isolate": isolate}
     rows = None if inputs is None and isolate else input_list(inputs, requests)
-    probe = Probe(target, rows, terms, workers, options)
-    journal = Journal(probe, budget, whole("seed=", seed, least=0), hidden=not progress)
-    alone = probe.alone(_ALONE_SHARE * seconds, CONFIDENCE)
-    budget.spend(alone.trial.requests, alone.trial.seconds)
-    served_at_once = _served_at_once(target, workers)
-    search = _Search(str(slo), terms, mode, journal, alone, served_at_once)
-    return search.result()
+    seed = whole("seed=", seed, least=0)
+    with tempfile.TemporaryDirectory(prefix="latprof-capacity-") as folder:
+        probe = Probe(target, rows, terms, workers, Path(folder), options)
+        journal = Journal(probe, budget, seed, hidden=not progress)
+        alone = probe.alone(_ALONE_SHARE * seconds, CONFIDENCE)
+        budget.spend(alone.trial.requests, alone.trial.seconds)
+        served_at_once = _served_at_once(target, workers)
+        search = _Search(str(slo), terms, mode, journal, alone, served_at_once)
+        return search.result()
 
 
 def _served_at_once(target: Any, workers: int | None) -> int | None:
@@ -155,7 +159,7 @@ class _Search:
         search = Bisection(self._journal, *self._bounds())
         try:
             search.run(self._expected)
-        except Interrupted:
+        except (Interrupted, KeyboardInterrupt):  # between two loads, it comes as itself
             self._interrupted = True
         passed, failed = search.passed, search.failed
         return self._made(
@@ -170,7 +174,7 @@ class _Search:
         walk = Approximation(self._journal, *self._bounds())
         try:
             walk.run(self._expected)
-        except Interrupted:
+        except (Interrupted, KeyboardInterrupt):
             self._interrupted = True
         found = Finding.OPEN if walk.rate is None else Finding.FOUND
         if walk.rate is not None and walk.rate <= 1.01 * walk.floor:

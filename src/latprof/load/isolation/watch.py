@@ -7,7 +7,7 @@ import time
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
-from latprof.load.interrupt import graceful
+from latprof.interrupt import graceful
 from latprof.recording.recorder import Counts
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Ctrl-C while a load runs: it ends the load, never the bookkeeping."""
+"""Ctrl-C: it ends what runs, never the bookkeeping."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
-__all__ = ["graceful"]
+__all__ = ["deferred", "graceful"]
 
 
 @contextlib.contextmanager
@@ -37,6 +37,30 @@ def graceful(interrupt: Callable[[], None], exposed: Callable[[], bool]) -> Iter
         yield
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@contextlib.contextmanager
+def deferred() -> Iterator[None]:
+    """Let the first Ctrl-C wait until the block is through. A second one is as it always was.
+
+    For what must not be left half done, and takes no longer than somebody has patience for.
+    """
+    presses: list[int] = []
+
+    def pressed(number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        presses.append(number)
+
+    if not _is_ours():
+        yield
+        return
+    signal.signal(signal.SIGINT, pressed)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if presses:
+        raise KeyboardInterrupt
 
 
 def _is_ours() -> bool:

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from latprof.load.interrupt import graceful
+from latprof.interrupt import deferred, graceful
 
 
 def press():
@@ -57,3 +57,43 @@ def test_other_threads_leave_the_signal_alone():
     thread.start()
     thread.join()
     assert seen == [signal.default_int_handler]
+
+
+def test_a_press_waits_until_a_deferred_block_is_through():
+    done = []
+
+    @deferred()
+    def bookkeeping():
+        press()
+        done.append(signal.getsignal(signal.SIGINT))
+
+    with pytest.raises(KeyboardInterrupt):
+        bookkeeping()
+    assert done == [signal.default_int_handler], "a second press was to be as it always was"
+    bookkeeping_without_press = deferred()(lambda: done.append(1))
+    bookkeeping_without_press()
+    assert done[1:] == [1]
+
+
+def test_a_second_press_ends_a_deferred_block():
+    done = []
+
+    @deferred()
+    def bookkeeping():
+        press()
+        press()
+        done.append(1)
+
+    with pytest.raises(KeyboardInterrupt):
+        bookkeeping()
+    assert not done
+
+
+def test_an_error_of_a_deferred_block_comes_before_the_press():
+    @deferred()
+    def bookkeeping():
+        press()
+        raise ValueError("theirs")
+
+    with pytest.raises(ValueError, match="theirs"):
+        bookkeeping()
