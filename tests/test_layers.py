@@ -29,6 +29,7 @@ LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 # called.
 DOORS = {
     *("run/model.py", "run/recover.py", "backends/model.py", "load/duel/model.py"),
+    *("analysis/diagnosis/finding.py",),
     *("load/capacity/model.py", "load/capacity/probe.py", "load/capacity/search.py"),
 }
 FILES = sorted(path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py"))
@@ -38,12 +39,19 @@ def room_of(file: str) -> str:
     return Path(file).parts[0].removesuffix(".py")
 
 
+def _is_for_types(node: ast.AST) -> bool:
+    """Return whether a door names the types that it leads to."""
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
 def imported_rooms(tree: ast.AST, *, inside_functions: bool) -> set[str]:
     rooms = set()
     stack = [tree]
     while stack:
         node = stack.pop()
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not inside_functions:
+        if not inside_functions and (
+            isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or _is_for_types(node)
+        ):
             continue
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("latprof"):
             parts = (node.module or "").split(".")

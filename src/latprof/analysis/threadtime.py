@@ -13,7 +13,7 @@ from latprof.analysis.identity import NOWHERE, Places
 if TYPE_CHECKING:
     from latprof.analysis.blocks import Block
 
-__all__ = ["UNKNOWN_SHARES", "Shares", "ThreadTimes"]
+__all__ = ["UNKNOWN_SHARES", "Shares", "ThreadTimes", "amounts", "kin"]
 
 
 Int64s = npt.NDArray[np.int64]
@@ -60,10 +60,10 @@ class ThreadTimes:
         if self._runqueue:
             known &= block.runqueue_ns != UNKNOWN
         block = block.pick(known)
-        child, parent = _kin(block)
+        child, parent = kin(block)
         above = block.stage[parent]
         stages = self._sums.shape[1]
-        for index, amount in enumerate(_amounts(block)):
+        for index, amount in enumerate(amounts(block)):
             self._sums[index] += np.bincount(block.stage, weights=amount, minlength=stages)
             self._sums[index] -= np.bincount(above, weights=amount[child], minlength=stages)
 
@@ -82,7 +82,7 @@ class ThreadTimes:
         return Shares(cpu, runqueue, 1.0 - cpu - runqueue)
 
 
-def _kin(block: Block) -> tuple[Indices, Indices]:
+def kin(block: Block) -> tuple[Indices, Indices]:
     """Return the places of spans that have a parent on their own thread, and of these parents."""
     child = np.flatnonzero(block.parent_id != UNKNOWN)
     if not child.size:
@@ -92,5 +92,6 @@ def _kin(block: Block) -> tuple[Indices, Indices]:
     return child[kin], parent[kin]
 
 
-def _amounts(block: Block) -> tuple[Int64s, Int64s, Int64s]:
+def amounts(block: Block) -> tuple[Int64s, Int64s, Int64s]:
+    """Return wall, CPU and run-queue time of each span."""
     return block.end_ns - block.start_ns, block.cpu_ns, block.runqueue_ns

@@ -15,6 +15,7 @@ from latprof import __version__
 from latprof.cli.backends import backends
 from latprof.cli.capacity import capacity
 from latprof.cli.demo import demo
+from latprof.cli.diagnose import diagnose
 from latprof.cli.doctor import doctor
 from latprof.cli.duel import duel
 from latprof.cli.exits import ExitCode
@@ -43,7 +44,7 @@ app = typer.Typer(
     ),
 )
 VERBS = (
-    *(demo, profile, report, capacity, duel, ops, summary),
+    *(demo, profile, report, diagnose, capacity, duel, ops, summary),
     *(backends, recover, doctor, gpu_selftest),
 )
 for verb in VERBS:

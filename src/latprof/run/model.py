@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from matplotlib.figure import Figure
 
+    from latprof.analysis.diagnosis.finding import Diagnosis
     from latprof.run.mlperf import Mlperf
 
 __all__ = ["Quantile", "Reason", "Run", "Validity", "Verdict"]
@@ -273,6 +274,22 @@ class Run:
         from latprof.analysis.slices import slices
 
         return slices(self, by, q)
+
+    def diagnose(self, baseline: Run | None = None) -> Diagnosis:
+        """Return why the service is slow, the likeliest cause first, with evidence and gain.
+
+        Args:
+            baseline: A run of the same service when it was well, to find what changed since.
+
+        Example:
+            >>> import latprof as lp
+            >>> run = lp.profile(lambda n: sum(range(n)), [1000], progress=False)
+            >>> run.diagnose().findings
+            ()
+        """
+        from latprof.analysis.diagnosis import diagnose
+
+        return diagnose(self, baseline)
 
     def plot(self, kind: str, path: Path | str | None = None) -> Figure:
         """Draw `breakdown`, `timeline`, `cdf` or `waterfall`; save it too where `path` is given."""

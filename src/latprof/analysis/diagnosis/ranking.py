@@ -1,0 +1,100 @@
+"""Which suspicions are worth a finding, and in which order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from latprof.analysis.diagnosis.causes import rank_of
+from latprof.analysis.diagnosis.finding import Finding
+from latprof.analysis.diagnosis.gain import gain_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from latprof.analysis.diagnosis.case import Case
+    from latprof.analysis.diagnosis.suspicion import Suspicion
+
+__all__ = ["ranked"]
+
+Floats = npt.NDArray[np.float64]
+
+# Less than a tenth is not what makes a service slow, and on a shared machine a median moves by a
+# few percent from run to run. The p99 moves by more.
+_WORTH = {"tail": 0.2}
+_WORTH_OTHERWISE = 0.1
+_CLOCK_NS = 20_000.0  # what hooks and timers themselves add to a request is not a cause
+_LIKELY = 2  # independent pieces of evidence
+_SAME = 0.5  # of the smaller saving: from here on, two suspicions are about the same time
+
+
+def ranked(suspicions: Iterable[Suspicion], case: Case) -> list[Finding]:
+    """Return findings, those that gain most at the level where they show first.
+
+    A suspicion that says that a stage is slow, and not why, gives way to one that says why. Where
+    two explain the same time equally well, the order of the protocol decides: what comes in, what
+    it runs on, what changed, the code.
+
+    Args:
+        suspicions: Of all detectors.
+        case: What they look at, with at least one measured request.
+    """
+    found = [(each, _finding(each, case)) for each in suspicions]
+    worthy = [(each, finding) for each, finding in found if _is_worth_it(finding)]
+    worthy.sort(key=lambda pair: (-_score(pair[1]), rank_of(pair[0].cause)))
+    why = [each for each, _ in worthy if not each.generic]
+    return [
+        finding
+        for each, finding in worthy
+        if not (each.generic and any(_same(each, other, case.latency) for other in why))
+    ]
+
+
+def _finding(suspicion: Suspicion, case: Case) -> Finding:
+    before = case.latency if suspicion.before_ns is None else suspicion.before_ns
+    return Finding(
+        cause=suspicion.cause,
+        stage=suspicion.stage,
+        summary=suspicion.summary,
+        evidence=suspicion.evidence,
+        advice=suspicion.advice,
+        refuted_by=suspicion.refuted_by,
+        level=suspicion.level,
+        p50=gain_of(before, suspicion.after_ns, 0.5),
+        p99=gain_of(before, suspicion.after_ns, 0.99),
+        held_ns=_held(suspicion, case),
+        confidence="likely" if len(suspicion.evidence) >= _LIKELY else "suspect",
+    )
+
+
+def _held(suspicion: Suspicion, case: Case) -> float | None:
+    """Return what its stage takes of a request: of the middle one, or on average of slow ones."""
+    if suspicion.stage not in case.parts or suspicion.before_ns is not None:
+        return None
+    wall = case.wall(suspicion.stage)
+    if suspicion.level != "tail":
+        return float(np.median(wall))
+    return float(wall[case.latency >= np.quantile(case.latency, 0.99)].mean())
+
+
+def _is_worth_it(finding: Finding) -> bool:
+    if finding.level == "resource":
+        return True  # what runs out is a matter of time, and costs none until then
+    gain = finding.gain
+    return gain.ns >= _CLOCK_NS and gain.share >= _WORTH.get(finding.level, _WORTH_OTHERWISE)
+
+
+def _score(finding: Finding) -> float:
+    """Return the share of latency that is gained, in steps: nearly equal gains are equal."""
+    return round(10 * finding.gain.share) / 10
+
+
+def _same(one: Suspicion, other: Suspicion, latency_ns: Floats) -> bool:
+    """Return whether two suspicions are about the same time of the same requests."""
+    if one.before_ns is not None or other.before_ns is not None:
+        return one.stage == other.stage
+    saved, explained = (np.maximum(latency_ns - each.after_ns, 0.0) for each in (one, other))
+    smaller = min(saved.sum(), explained.sum())
+    return bool(np.minimum(saved, explained).sum() >= _SAME * smaller)

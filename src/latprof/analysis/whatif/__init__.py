@@ -1,0 +1,1 @@
+"""What would happen if: the recorded requests, served again under a change."""

@@ -1,0 +1,233 @@
+"""A diagnosis as people read it: the answer first, then its evidence, then what was ruled out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from latprof.analysis.diagnosis.finding import Diagnosis, Finding
+from latprof.report.document import (
+    Block,
+    Column,
+    Document,
+    Heading,
+    Headline,
+    Metric,
+    Notice,
+    Paragraph,
+    Row,
+    Table,
+    Words,
+    one_line,
+)
+from latprof.report.notebook import fragment
+from latprof.run.model import Verdict
+from latprof.units import counted_text, duration_text, interval_text, scaled_text, time_unit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from latprof.analysis.diagnosis.gain import Gain
+    from latprof.analysis.diagnosis.suspicion import Cleared
+
+__all__ = ["data", "document", "headline", "html", "line", "table"]
+
+_ENDS = ("before", "after", "after_lo", "after_hi")
+_COLUMNS = (
+    *("cause", "family", "stage", "level", "confidence", "gain"),
+    *(
+        f"{q}_{name}"
+        for q in ("p50", "p99")
+        for name in ("before", "after", "after_lo", "after_hi")
+    ),
+    *("summary", "advice"),
+)
+_LONGEST = 400
+_OF = {"first": "the first requests'", "trend": "the last requests'", "slice": "their"}
+
+
+def headline(diagnosis: Diagnosis) -> str:
+    """Return the answer in one or two sentences."""
+    if diagnosis.p50_ns is None:
+        return "nothing to diagnose: no request was answered in the steady phase"
+    if not diagnosis.findings:
+        p50, p99 = duration_text(diagnosis.p50_ns), duration_text(diagnosis.p99_ns)
+        return f"nothing found that makes the service slow: p50 is {p50}, p99 {p99}"
+    return line(diagnosis.findings[0])
+
+
+def line(finding: Finding) -> str:
+    """Return a finding in two sentences: what is the matter, and what its fix should bring."""
+    return f"{_matter(finding)}. {finding.advice}: {_promise(finding)}."
+
+
+def _matter(finding: Finding) -> str:
+    stage = finding.stage or "The service"
+    if finding.held_ns is None:
+        return f"{stage}: {finding.summary}"
+    whole = finding.gain.before_ns
+    divisor, unit = time_unit(whole)
+    held = f"{scaled_text(finding.held_ns, divisor)} of {scaled_text(whole, divisor)} {unit}"
+    return f"{stage} holds {held}{_at(finding)}: {finding.summary}"
+
+
+def _at(finding: Finding) -> str:
+    return " at p99" if finding.level == "tail" else ""
+
+
+def _promise(finding: Finding) -> str:
+    if finding.level == "resource":
+        return "it costs no time yet"
+    gain = finding.gain
+    name = f"p{100 * gain.q:g}"
+    whose = f"{_OF[finding.level]} {name}" if finding.level in _OF else name
+    should = "fell" if finding.confidence == "confirmed" else "should fall"
+    return f"{whose} {should} from {duration_text(gain.before_ns)} to {_about(gain)}"
+
+
+def _about(gain: Gain) -> str:
+    divisor, unit = time_unit(gain.before_ns)
+    interval = ""
+    if not math.isnan(gain.low_ns):
+        interval = f" {interval_text(gain.low_ns, gain.high_ns, divisor)}"
+    return f"about {scaled_text(gain.after_ns, divisor)} {unit}{interval}"
+
+
+def table(diagnosis: Diagnosis) -> pd.DataFrame:
+    """Return one row a finding; see `Diagnosis.table`."""
+    rows = [_record(finding) for finding in diagnosis.findings]
+    frame = pd.DataFrame(rows, columns=list(_COLUMNS))
+    frame.attrs["unit"] = "ns"
+    return frame
+
+
+def _record(finding: Finding) -> dict[str, Any]:
+    gains = {"p50": finding.p50, "p99": finding.p99}
+    return {
+        **{name: getattr(finding, name) for name in (*_COLUMNS[:5], *_COLUMNS[-2:])},
+        "gain": finding.gain_ns,
+        **{
+            f"{q}_{end}": value
+            for q, gain in gains.items()
+            for end, value in zip(_ENDS, _values(gain), strict=True)
+        },
+    }
+
+
+def _values(gain: Gain) -> tuple[float, float, float, float]:
+    return gain.before_ns, gain.after_ns, gain.low_ns, gain.high_ns
+
+
+def data(diagnosis: Diagnosis) -> dict[str, Any]:
+    """Return a diagnosis as plain data that JSON knows; null for what there is not."""
+    return {
+        "target": diagnosis.target,
+        "headline": diagnosis.headline,
+        "requests": diagnosis.requests,
+        "p50_ns": diagnosis.p50_ns,
+        "p99_ns": diagnosis.p99_ns,
+        "findings": [_plain(finding) for finding in diagnosis.findings],
+        "cleared": [asdict(each) for each in diagnosis.cleared],
+        "doubts": list(diagnosis.doubts),
+    }
+
+
+def _plain(finding: Finding) -> dict[str, Any]:
+    known = asdict(finding)
+    for name in ("p50", "p99"):
+        gain = known[name]
+        known[name] = {key: None if math.isnan(value) else value for key, value in gain.items()}
+    return {**known, "family": finding.family, "gain_ns": finding.gain_ns}
+
+
+def html(diagnosis: Diagnosis) -> str:
+    """Return a diagnosis for a notebook."""
+    return fragment(document(diagnosis))
+
+
+def document(diagnosis: Diagnosis) -> Document:
+    """Return a diagnosis as a document."""
+    return Document(one_line(diagnosis.target), tuple(_blocks(diagnosis)))
+
+
+def _blocks(diagnosis: Diagnosis) -> Iterator[Block]:
+    yield Heading("Diagnosis", f"{counted_text(diagnosis.requests, 'measured request')}")
+    yield Paragraph(one_line(diagnosis.headline, _LONGEST))
+    if diagnosis.findings:
+        yield Headline(tuple(_metrics(diagnosis.findings[0])))
+        for index, finding in enumerate(diagnosis.findings):
+            if index:
+                yield Paragraph(one_line(line(finding), _LONGEST))
+            yield _evidence(finding)
+    if diagnosis.findings[1:]:
+        yield _others(diagnosis.findings)
+    if diagnosis.doubts:
+        yield Notice(
+            Verdict.WARN,
+            "the run itself is in doubt",
+            tuple((one_line(each, _LONGEST), "") for each in diagnosis.doubts),
+        )
+    yield from _ruled_out(diagnosis.cleared)
+
+
+def _metrics(finding: Finding) -> Iterator[Metric]:
+    yield Metric("cause", finding.cause, f"{finding.family}, {finding.confidence}")
+    if finding.stage:
+        yield Metric("stage", finding.stage)
+    if finding.level != "resource":
+        gain = finding.gain
+        detail = f"of {duration_text(gain.before_ns)} at p{100 * gain.q:g}"
+        yield Metric("gain", duration_text(gain.ns), detail)
+
+
+def _evidence(finding: Finding) -> Table:
+    rows = tuple(
+        Row((Words(each.signal), Words(each.value), Words(each.threshold), Words(each.where)))
+        for each in finding.evidence
+    )
+    columns = (
+        Column("measured", right=False),
+        Column("value"),
+        Column("counts", right=False),
+        Column("see", right=False),
+    )
+    where = f" in {finding.stage}" if finding.stage else ""
+    notes = (f"{finding.advice}.", f"It would be refuted so: {finding.refuted_by}.")
+    return Table(
+        f"Evidence for {finding.cause}{where} ({finding.confidence})", columns, rows, notes
+    )
+
+
+def _others(findings: Sequence[Finding]) -> Table:
+    divisor, unit = time_unit(max(each.gain.before_ns for each in findings))
+    rows = tuple(
+        Row(
+            (
+                Words(each.cause),
+                Words(each.stage),
+                Words(each.level),
+                Words(each.confidence),
+                Words(scaled_text(each.gain.ns, divisor)),
+            ),
+            marked=index == 0,
+        )
+        for index, each in enumerate(findings)
+    )
+    heads = [Column(name, right=False) for name in ("cause", "stage", "shows in", "confidence")]
+    return Table("All findings", (*heads, Column(f"gain {unit}")), rows)
+
+
+def _ruled_out(cleared: Sequence[Cleared]) -> Iterator[Block]:
+    for title, known in (("Ruled out", True), ("Not known", False)):
+        rows = tuple(
+            Row((Words(each.cause), Words(one_line(each.reason, _LONGEST))))
+            for each in cleared
+            if each.known is known
+        )
+        if rows:
+            columns = (Column("cause", right=False), Column("why", right=False))
+            yield Table(title, columns, rows)
