@@ -21,7 +21,7 @@ from latprof.run.schema import TABLES
 from latprof.units import count_text, duration_text, interval_text, time_unit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -275,11 +275,24 @@ class Run:
 
         return slices(self, by, q)
 
-    def diagnose(self, baseline: Run | None = None) -> Diagnosis:
+    def diagnose(
+        self,
+        baseline: Run | None = None,
+        *,
+        confirm: bool = False,
+        target: Any = None,
+        inputs: Iterable[Any] | None = None,
+    ) -> Diagnosis:
         """Return why the service is slow, the likeliest cause first, with evidence and gain.
 
         Args:
             baseline: A run of the same service when it was well, to find what changed since.
+            confirm: Turn the knob that each finding names, where latprof can (threads, garbage
+                collection, autograd, workers, batching delay, padding), and measure the gain in
+                interleaved pairs: the finding is then `confirmed`, or dropped. Every knob is
+                turned back.
+            target: The live target to do that with.
+            inputs: What requests take meanwhile.
 
         Example:
             >>> import latprof as lp
@@ -289,7 +302,7 @@ class Run:
         """
         from latprof.analysis.diagnosis import diagnose
 
-        return diagnose(self, baseline)
+        return diagnose(self, baseline, confirm=confirm, target=target, inputs=inputs)
 
     def plot(self, kind: str, path: Path | str | None = None) -> Figure:
         """Draw `breakdown`, `timeline`, `cdf` or `waterfall`; save it too where `path` is given."""

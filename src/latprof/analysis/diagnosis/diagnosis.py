@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from latprof.analysis.diagnosis.case import Case
 from latprof.analysis.diagnosis.finding import Diagnosis
 from latprof.analysis.diagnosis.ranking import ranked
 from latprof.analysis.diagnosis.suspicion import Cleared, Suspicion
+from latprof.errors import UsageError
 from latprof.run.model import Verdict
 
 if TYPE_CHECKING:
@@ -27,7 +28,14 @@ _DETECTORS = (
 )
 
 
-def diagnose(run: Run, baseline: Run | None = None) -> Diagnosis:
+def diagnose(
+    run: Run,
+    baseline: Run | None = None,
+    *,
+    confirm: bool = False,
+    target: Any = None,
+    inputs: Iterable[Any] | None = None,
+) -> Diagnosis:
     """Return why a service is slow, the likeliest cause first.
 
     The protocol asks in the order data, infrastructure, drift, code. Each cause needs evidence
@@ -36,8 +44,28 @@ def diagnose(run: Run, baseline: Run | None = None) -> Diagnosis:
     Args:
         run: What was recorded.
         baseline: A run of the same service when it was well, to find what changed since.
+        confirm: Whether findings are put to the proof on the live target.
+        target: The live target.
+        inputs: What requests take in the proof.
+
+    Raises:
+        UsageError: `confirm` without a target and inputs.
     """
     case = Case(run, baseline)
+    found = _found(case)
+    if not confirm:
+        return found
+    if target is None or inputs is None:
+        raise UsageError(
+            "confirm=True sends requests to the live target: give target= and inputs= as you gave "
+            "them to profile"
+        )
+    from latprof.analysis.diagnosis.confirmation import confirmed
+
+    return confirmed(found, case, target, inputs)
+
+
+def _found(case: Case) -> Diagnosis:
     said = [each for detector in _DETECTORS for each in detector(case)] if case.n else []
     suspicions = [each for each in said if isinstance(each, Suspicion)]
     findings = ranked(suspicions, case)
@@ -51,7 +79,7 @@ def diagnose(run: Run, baseline: Run | None = None) -> Diagnosis:
         p99_ns=_quantile(case, 0.99),
         findings=tuple(findings),
         cleared=_once(each for each in cleared if each.cause not in found),
-        doubts=_doubts(run),
+        doubts=_doubts(case.run),
     )
 
 
