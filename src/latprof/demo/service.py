@@ -8,7 +8,8 @@ few milliseconds a request. `slow` carries three faults that services really hav
     tokenize     builds the tokenizer anew from its file
     forward      computes on 512 tokens, however short the review, as tokenize pads to the maximum
 
-`latprof profile latprof.demo.service:healthy` and `…:slow` profile them.
+`latprof profile latprof.demo.service:healthy` and `…:slow` profile them. `faults` has variants
+with a single fault.
 """
 
 from __future__ import annotations
@@ -38,8 +39,10 @@ __all__ = [
     "SlowSentimentService",
     "clean",
     "healthy",
+    "load_tokenizer",
     "make",
     "slow",
+    "spell_out",
 ]
 
 MODEL_FOLDER = Path(__file__).parent / "model"
@@ -66,7 +69,7 @@ class SentimentService:
 
     def __init__(self, threads: int = 1) -> None:
         self._numpy = _require("numpy")
-        self._tokenizer = _load_tokenizer()
+        self._tokenizer = load_tokenizer()
         self._session = _load_session(threads)
         self._samples = reviews()
 
@@ -173,7 +176,7 @@ class SlowSentimentService(SentimentService):
 
     def tokenize(self, text: str) -> Features:
         """As in the healthy variant, with a new tokenizer each time that pads to MAX_TOKENS."""
-        tokenizer = _load_tokenizer()
+        tokenizer = load_tokenizer()
         tokenizer.enable_padding(length=MAX_TOKENS)
         return self._features(tokenizer.encode(text))
 
@@ -196,7 +199,8 @@ def make(variant: str, threads: int = 1) -> SentimentService:
     """Build a variant of the service.
 
     Args:
-        variant: "healthy" or "slow".
+        variant: "healthy", "slow", or one with a single fault: "padded", "waiting", "slowing",
+            "rebuilt" (see `latprof.demo.faults`).
         threads: Threads that onnxruntime computes one request with.
 
     Returns:
@@ -206,7 +210,9 @@ def make(variant: str, threads: int = 1) -> SentimentService:
         UsageError: There is no such variant.
         MissingDependencyError: onnxruntime, tokenizers or numpy is not installed.
     """
-    variants = {"healthy": SentimentService, "slow": SlowSentimentService}
+    from latprof.demo.faults import FAULTS
+
+    variants = {"healthy": SentimentService, "slow": SlowSentimentService, **FAULTS}
     if variant not in variants:
         raise UsageError(f"no demo variant {variant!r}: choose one of {', '.join(variants)}")
     return variants[variant](threads)
@@ -222,7 +228,7 @@ def spell_out(text: str, glossary: Mapping[str, str]) -> str:
     return _TERM.sub(lambda word: glossary.get(word[0].lower(), word[0]), text)
 
 
-def _load_tokenizer() -> Any:
+def load_tokenizer() -> Any:
     """A `tokenizers.Tokenizer` that cuts at MAX_TOKENS and does not pad."""
     tokenizer = _require("tokenizers").Tokenizer.from_file(str(MODEL_FOLDER / "tokenizer.json"))
     tokenizer.enable_truncation(MAX_TOKENS)
