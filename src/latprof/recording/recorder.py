@@ -38,7 +38,7 @@ from latprof.run.model import Run
 from latprof.run.recover import finish
 from latprof.run.spool import Spool
 from latprof.run.text import one_line
-from latprof.signals.process import ProcessSignals
+from latprof.signals.sampler import Sampler
 
 __all__ = ["PROBES", "Counts", "Probe", "Recorder"]
 
@@ -118,8 +118,7 @@ class Recorder:
         self._folder = None if folder is None else as_folder(folder)
         self._probe = probe
         self._manifest = dict(manifest or {})
-        self._takes_signals = signals
-        self._signals: ProcessSignals | None = None
+        self._sampler = Sampler(core.now_ns) if signals else None
         self._on_flush = on_flush
         self._tally = Tally()
         self._clock = clock
@@ -181,6 +180,8 @@ class Recorder:
         """In a forked child: take off whatever was put around the code."""
         self._propagation.remove()
         self._constructions.after_fork()
+        if self._sampler is not None:
+            self._sampler.after_fork()
 
     def __enter__(self) -> Self:
         session.activate(self)
@@ -195,6 +196,8 @@ class Recorder:
 
     def _begin(self) -> None:
         core.start(self._probe == "full", self._clock, self._takes_requests)
+        if self._sampler is not None:
+            self._sampler.start()
         self._flush(with_signals=True)  # with the sample at the end, even a short run has a rate
         self._flusher = threading.Thread(target=self._keep_flushing, name="latprof", daemon=True)
         self._flusher.start()
@@ -204,6 +207,8 @@ class Recorder:
 
     def _stop(self) -> None:
         core.stop()
+        if self._sampler is not None:
+            self._sampler.stop()
         self._propagation.remove()
         self._constructions.remove()
         session.deactivate()
@@ -220,6 +225,7 @@ class Recorder:
         self._stop()
         self._ended.set()
         self._flusher.join()
+        self._end_signals()
         atexit.unregister(self.__exit__)
         try:
             self._finish()
@@ -227,6 +233,10 @@ class Recorder:
             if error is None:
                 raise
             error.add_note(f"latprof: {problem}")  # the user's own error is the one to raise
+
+    def _end_signals(self) -> None:
+        if self._sampler is not None:
+            self.describe(**self._sampler.facts())
 
     def _open_spool(self) -> Spool:
         if self._folder is None:
@@ -274,8 +284,8 @@ class Recorder:
                 self._batches.clear()
                 return
             self._append(requests, spans)
-            if with_signals and self._takes_signals:
-                self._append_signals(self._sample())
+            if with_signals and self._sampler is not None:
+                self._spool.append_signals(self._sampler.rows())
             if laps:
                 self._spool.append_device_times(lap_columns(laps))
             self._spool.flush()
@@ -307,13 +317,6 @@ class Recorder:
             with contextlib.suppress(Exception):  # a display that is gone, say
                 self._on_flush(counts)
 
-    def _sample(self) -> Mapping[str, float]:
-        try:
-            self._signals = self._signals or ProcessSignals()
-            return self._signals.read()
-        except Exception:  # noqa: BLE001 - a system that tells nothing of itself has no signals
-            return {}
-
     def _append(self, requests: bytes, spans: bytes) -> None:
         """Append rows part by part: no row waits for all, and a full disk has room for the first.
 
@@ -330,16 +333,6 @@ class Recorder:
             self.counts.errors += int((rows["status"] != 0).sum())
             if self._on_flush is not None:
                 self._tally.add(rows)
-
-    def _append_signals(self, values: Mapping[str, float]) -> None:
-        now_ns = core.now_ns()
-        self._spool.append_signals(
-            {
-                "time_ns": [now_ns] * len(values),
-                "signal": (range(len(values)), list(values)),
-                "value": list(values.values()),
-            }
-        )
 
     def _finish(self) -> None:
         counts = {"requests": 0, "spans": 0, "signals": 0, "dropped": 0}

@@ -7,14 +7,14 @@ sched-bwc.rst for the quota.
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from latprof.run.facts import number, text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-__all__ = ["memory_limit_bytes", "oom_kills", "quota_cpus", "throttling"]
+__all__ = ["Throttling", "memory_limit_bytes", "oom_kills", "quota_cpus", "throttling"]
 
 # Version 1 says "no limit" as the largest page-aligned int64.
 _NO_LIMIT_BYTES = 1 << 60
@@ -52,18 +52,39 @@ def _kills(place: Path) -> int:
     return round(sum(count or 0 for count in counts))
 
 
-def throttling(root: Path) -> tuple[float, float] | None:
-    """Return how many periods of a CPU quota began, and how many of them it cut short.
+class Throttling(NamedTuple):
+    """What a CPU quota has done so far.
+
+    Attributes:
+        periods: How many of its periods began.
+        stopped: How many of them it cut short.
+        stopped_s: How long tasks stood still for it, added up over cores; None where unknown.
+    """
+
+    periods: float
+    stopped: float
+    stopped_s: float | None
+
+
+def throttling(root: Path) -> Throttling | None:
+    """Return what a CPU quota has done so far; None without one.
 
     Of the group nearest to this process that has a quota: the groups above it count others too.
-    None without one.
     """
     for folder in _folders(root, "cpu"):
         words = (line.split() for line in (text(folder / "cpu.stat") or "").splitlines())
         counts = {line[0]: number(line[1]) for line in words if len(line) == 2}
         periods, stopped = counts.get("nr_periods"), counts.get("nr_throttled")
         if periods and stopped is not None:
-            return periods, stopped
+            return Throttling(periods, stopped, _stopped_s(counts))
+    return None
+
+
+def _stopped_s(counts: Mapping[str, float | None]) -> float | None:
+    """Return the time in s: version 2 tells it in microseconds, version 1 in nanoseconds."""
+    for name, unit in (("throttled_usec", 1e6), ("throttled_time", 1e9)):
+        if (value := counts.get(name)) is not None:
+            return value / unit
     return None
 
 

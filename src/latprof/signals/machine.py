@@ -1,4 +1,4 @@
-"""The machine beside the process: who else wants its cores, and what the container may use."""
+"""The machine beside the process: what all use of it, and what the container may use."""
 
 from __future__ import annotations
 
@@ -6,23 +6,33 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from latprof.run.cgroup import throttling
-from latprof.run.facts import number, text
+from latprof.run.cgroup import quota_cpus, throttling
+from latprof.run.facts import field, number, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["read"]
+__all__ = ["Machine"]
 
 
-def read(root: Path) -> Mapping[str, float]:
-    """Return what the machine tells: CPU time of all, tasks that want to run, stops by a quota.
+class Machine:
+    """Reads what the machine tells: CPU time of all, memory, stops by a quota.
+
+    Where there is no quota at first, none is looked for later: it takes longer than all the rest.
 
     Args:
         root: Of the file system: `/`, or a test's copy.
     """
-    return {**_cpu_times(), **_runnable(root), **_throttling(root)}
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._has_quota = bool(_quota(root))
+
+    def read(self) -> Mapping[str, float]:
+        """Return the present value of each signal by name."""
+        quota = _quota(self._root) if self._has_quota else {}
+        return {**_cpu_times(), **_memory(self._root), **quota}
 
 
 def _cpu_times() -> dict[str, float]:
@@ -33,23 +43,23 @@ def _cpu_times() -> dict[str, float]:
     return values
 
 
-def _runnable(root: Path) -> dict[str, float]:
-    """Return how many tasks of other processes run or wait for a core at this instant."""
-    words = (text(root / "proc/loadavg") or "").split()
-    runnable = number(words[3].partition("/")[0]) if len(words) > 3 else None
-    if runnable is None:
-        return {}
-    return {"runnable_others": max(0.0, runnable - _own_runnable(root))}
+def _memory(root: Path) -> dict[str, float]:
+    available_kib = number(field(text(root / "proc/meminfo"), "MemAvailable"))
+    values = {} if available_kib is None else {"memory_available_bytes": available_kib * 1024}
+    for line in (text(root / "proc/vmstat") or "").splitlines():
+        if line.startswith("pswpin "):
+            values["machine_pages_swapped_in"] = float(line.split()[1])
+    return values
 
 
-def _own_runnable(root: Path) -> int:
-    stats = ((text(path) or "") for path in (root / "proc/self/task").glob("*/stat"))
-    # The state follows the name, which stands in brackets and may hold anything.
-    return sum(stat.rpartition(")")[2].split()[:1] == ["R"] for stat in stats)
-
-
-def _throttling(root: Path) -> dict[str, float]:
-    found = throttling(root)
-    if found is None:
-        return {}
-    return {"cgroup_periods": found[0], "cgroup_throttled_periods": found[1]}
+def _quota(root: Path) -> dict[str, float]:
+    values = {}
+    cores, found = quota_cpus(root), throttling(root)
+    if cores is not None:
+        values["cgroup_quota_cores"] = cores
+    if found is not None:
+        values["cgroup_periods"] = found.periods
+        values["cgroup_throttled_periods"] = found.stopped
+        if found.stopped_s is not None:
+            values["cgroup_throttled_s"] = found.stopped_s
+    return values

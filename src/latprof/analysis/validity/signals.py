@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from latprof.analysis.columns import int64s, words
+from latprof.run.vocabulary import EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +31,7 @@ class Samples:
 
     Attributes:
         series: Of each signal the instants in ns, in order, and the values, both shape `(n,)`.
+            Those of events (`latprof.run.vocabulary.EVENTS`) are no samples and have no rate.
     """
 
     series: Mapping[str, Series]
@@ -48,7 +50,7 @@ class Samples:
 
     def rate(self, name: str) -> float | None:
         """Return by how much a total grew each second; None where too little of it is known."""
-        if name not in self.series:
+        if name not in self.series or name in EVENTS:
             return None
         times, values = self.series[name]
         if times[-1] - times[0] < _SHORTEST_NS:
@@ -65,3 +67,14 @@ class Samples:
     def median(self, name: str) -> float | None:
         """Return the usual value of a level; None without a signal."""
         return float(np.median(self.series[name][1])) if name in self.series else None
+
+    def mean(self, name: str) -> float | None:
+        """Return a level on average, which for a count seen at instants says more than its median.
+
+        None without a signal.
+        """
+        return float(np.mean(self.series[name][1])) if name in self.series else None
+
+    def events(self, name: str) -> Series:
+        """Return the instants in ns and the values of events, in order; none without a signal."""
+        return self.series.get(name, (np.empty(0, np.int64), np.empty(0)))
