@@ -1,4 +1,4 @@
-"""Which span is open: what a clock on a device asks of both cores."""
+"""Which span and which stage is open: what clocks on devices and adapters ask of both cores."""
 
 from __future__ import annotations
 
@@ -17,6 +17,38 @@ def test_the_innermost_open_span_is_the_current_one(recording):
         assert core.current_span_id() == seen["outer"]
     assert core.current_span_id() == -1
     assert {row["stage"]: row["span_id"] for row in recording.spans()} == seen
+
+
+def test_the_innermost_open_stage_is_the_current_one(recording):
+    core = recording.core
+    assert core.current_stage() is None
+    request = core.Request(1)
+    with recording.stage("outer"):
+        with recording.stage("inner"):
+            assert core.current_stage() == "inner"
+        assert core.current_stage() == "outer"
+    assert core.current_stage() is None
+    request.close()
+
+
+def test_a_thread_that_works_for_a_stage_is_in_it(recording):
+    core = recording.core
+    seen = []
+
+    def work(lane):
+        lane.enter()
+        seen.append(core.current_stage())
+        with recording.stage("own"):
+            seen.append(core.current_stage())
+        seen.append(core.current_stage())
+        lane.leave()
+        seen.append(core.current_stage())
+
+    with recording.stage("fan-out"):
+        thread = threading.Thread(target=work, args=(core.branch(),))
+        thread.start()
+        thread.join()
+    assert seen == ["fan-out", "own", "fan-out", None]
 
 
 def test_a_request_begins_outside_all_spans(recording):
@@ -69,3 +101,4 @@ def test_no_span_is_open_where_nothing_is_recorded(recording):
     with recording.stage("cut short"):
         core.stop()
         assert core.current_span_id() == -1
+        assert core.current_stage() is None

@@ -26,6 +26,7 @@ __all__ = [
     "branch",
     "current_request_id",
     "current_span_id",
+    "current_stage",
     "drain",
     "is_active",
     "next_request_id",
@@ -200,11 +201,12 @@ class Request:
 class Lane:
     """A flow of control that carries a request into another thread."""
 
-    __slots__ = ("around", "generation", "outer", "request", "span_id")
+    __slots__ = ("around", "generation", "outer", "request", "span_id", "stage")
 
     def __init__(self, inside: _Node) -> None:
         self.request: Request | None = inside.request
         self.span_id: int = UNKNOWN if isinstance(inside, Request) else inside.span_id
+        self.stage: Stage | None = None if isinstance(inside, Request) else inside.stage
         self.generation: int = inside.generation
         self.outer: _Node | None = None
         self.around: _Node | None = None
@@ -363,6 +365,13 @@ def current_span_id() -> int:
     """Return the id of this context's innermost open span, or -1."""
     frame = _innermost() if _state.active else None
     return frame.span_id if isinstance(frame, _Frame | Lane) else UNKNOWN
+
+
+def current_stage() -> str | None:
+    """Return the name of this context's innermost open stage, or None."""
+    frame = _innermost() if _state.active else None
+    stage = frame.stage if isinstance(frame, _Frame | Lane) else None
+    return None if stage is None else stage.name
 
 
 def now_ns() -> int:

@@ -22,6 +22,7 @@ __all__ = [
     "branch",
     "current_request_id",
     "current_span_id",
+    "current_stage",
     "drain",
     "is_active",
     "now_ns",
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
         branch,
         current_request_id,
         current_span_id,
+        current_stage,
         drain,
         is_active,
         now_ns,
@@ -72,6 +74,7 @@ else:
     branch = _chosen.branch
     current_request_id = _chosen.current_request_id
     current_span_id = _chosen.current_span_id
+    current_stage = _chosen.current_stage
     drain = _chosen.drain
     is_active = _chosen.is_active
     now_ns = _chosen.now_ns

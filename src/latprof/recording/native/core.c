@@ -249,6 +249,15 @@ static PyObject *core_current_span_id(PyObject *Py_UNUSED(module), PyObject *Py_
     return PyLong_FromLongLong(lane == NULL ? UNKNOWN : innermost_span(lane));
 }
 
+static PyObject *core_current_stage(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    Lane *lane = active ? this_lane() : NULL;
+    if (active && lane == NULL)
+        return NULL;
+    Stage *stage = lane == NULL ? NULL : innermost_stage(lane);
+    return Py_NewRef(stage == NULL ? Py_None : stage->name);
+}
+
 static PyObject *core_now_ns(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 {
     return PyLong_FromLongLong(now_ns());
@@ -277,6 +286,8 @@ static PyMethodDef core_methods[] = {
      "current_request_id()\n--\n\nReturn the id of this context's open request, or -1."},
     {"current_span_id", core_current_span_id, METH_NOARGS,
      "current_span_id()\n--\n\nReturn the id of this context's innermost open span, or -1."},
+    {"current_stage", core_current_stage, METH_NOARGS,
+     "current_stage()\n--\n\nReturn the name of this context's innermost open stage, or None."},
     {"now_ns", core_now_ns, METH_NOARGS, "now_ns()\n--\n\nReturn the clock that rows are stamped with."},
     {"stage_names", core_stage_names, METH_NOARGS,
      "stage_names()\n--\n\nReturn the names of all stages, by code."},

@@ -35,6 +35,7 @@ typedef struct Lane {
     Frame *frames;
     int32_t depth, capacity;
     int64_t parent_id; /* of the spans at the bottom of the stack */
+    Stage *parent;     /* borrowed: its stage, or NULL */
     int64_t request_id, intended_ns, started_ns;
     int32_t worker;
     int is_open; /* a request that was not closed yet */
@@ -82,6 +83,11 @@ static int64_t innermost_span(Lane *lane)
     return lane->depth ? lane->frames[lane->depth - 1].span_id : lane->parent_id;
 }
 
+static Stage *innermost_stage(Lane *lane)
+{
+    return lane->depth ? lane->frames[lane->depth - 1].stage : lane->parent;
+}
+
 /* The request that this lane works for, or UNKNOWN. */
 static int64_t open_request_id(Lane *lane)
 {
@@ -101,6 +107,7 @@ static Lane *lane_new(PyTypeObject *type, Lane *from)
     lane->frames = NULL;
     lane->depth = lane->capacity = 0;
     lane->parent_id = from ? innermost_span(from) : UNKNOWN;
+    lane->parent = from ? innermost_stage(from) : NULL;
     lane->request_id = from ? from->request_id : UNKNOWN;
     lane->is_open = 0;
     return lane;
