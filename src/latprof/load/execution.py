@@ -34,12 +34,14 @@ class Terms:
         probe: What is read at both ends of a span.
         signals: Whether the process and the machine are sampled.
         timeout_s: Of a request.
+        stacks: Whether the stacks of the process are sampled.
     """
 
     manifest: Mapping[str, Any]
     probe: Probe = "full"
     signals: bool = True
     timeout_s: float | None = None
+    stacks: bool = False
 
 
 def execute(
@@ -83,6 +85,7 @@ def execute(
             probe=terms.probe,
             manifest={**terms.manifest, **own},
             signals=terms.signals and not is_virtual,  # a machine has none at a made up instant
+            stacks=terms.stacks and not is_virtual,
             takes_requests=False,
             on_flush=on_flush,
             clock=clock.now_ns if is_virtual else None,

@@ -38,6 +38,7 @@ def profile(
     warmup: Literal["auto"] | int = "auto",
     probe: Probe = "full",
     signals: bool = True,
+    stacks: bool = False,
     isolate: bool | Isolation = False,
     timeout: float | None = None,
     seed: int = 0,
@@ -81,6 +82,9 @@ def profile(
             They are kept and marked; statistics leave them out.
         probe: "full" reads CPU and run-queue time of each span, "wall" the clock alone.
         signals: Whether the process and the machine are sampled once a second.
+        stacks: Whether py-spy samples the stacks of the target's process, some ten times a second,
+            each for a millisecond of its time: `Run.hot_frames` then tells which lines each stage
+            spent its time in.
         isolate: Whether the target gets a process of its own; `Isolation` says which interpreter,
             CPUs, environment and working directory.
         timeout: Seconds from its start after which a request counts as `timeout`. A coroutine
@@ -98,7 +102,8 @@ def profile(
 
     Raises:
         InstrumentError: `target.stages` names what is not a method.
-        RecordingError: Another recording is under way in this process.
+        MissingDependencyError: `stacks` without py-spy.
+        RecordingError: Another recording is under way in this process, or stacks may not be read.
         StorageError: The folder cannot be written.
         TargetError: An isolated target cannot be found or built.
         TargetDied: Its process ended before the load; `.run` has what was recorded.
@@ -127,7 +132,7 @@ def profile(
         "draw": how,
         "arrivals": plan.describe(),
     }
-    terms = Terms(manifest, probe, signals, timeout_s)
+    terms = Terms(manifest, probe, signals, timeout_s, stacks)
     if isolation is None:
         own = resolve(target)
         with follower(plan, f"{own.name} · {scenario!r}", progress=progress) as follow:

@@ -31,6 +31,7 @@ from latprof.recording.rows import (
     span_rows,
 )
 from latprof.recording.session import Clock, Lap
+from latprof.recording.stacks.beside import Beside
 from latprof.recording.tally import Tally
 from latprof.run.disk import as_folder, refusals
 from latprof.run.environment import fingerprint
@@ -85,6 +86,7 @@ class Recorder:
             span, about 2 microseconds in all; "wall" reads the clock alone.
         manifest: What run.json says about this recording: target, scenario, seed and so on.
         signals: Whether the process and the machine are sampled once a second.
+        stacks: Whether py-spy samples the stacks of this process from outside.
         takes_requests: Whether `latprof.request` marks requests; not where a driver marks them.
         on_flush: Called with the counts after each flush, on the recorder's thread.
         clock: Nanoseconds; a test's clock in place of the system's.
@@ -92,7 +94,9 @@ class Recorder:
             its spool.
 
     Raises:
-        RecordingError: Another recording is under way in this process.
+        MissingDependencyError: `stacks` without py-spy.
+        RecordingError: Another recording is under way in this process, or its stacks may not be
+            read.
         StorageError: The folder cannot be written.
         UsageError: The folder holds a run already, or there is no such probe.
     """
@@ -104,6 +108,7 @@ class Recorder:
         probe: Probe = "full",
         manifest: Mapping[str, Any] | None = None,
         signals: bool = True,
+        stacks: bool = False,
         takes_requests: bool = True,
         on_flush: Callable[[Counts], None] | None = None,
         clock: Callable[[], int] | None = None,
@@ -119,6 +124,8 @@ class Recorder:
         self._probe = probe
         self._manifest = dict(manifest or {})
         self._sampler = Sampler(core.now_ns) if signals else None
+        self._takes_stacks = stacks
+        self._beside: Beside | None = None
         self._on_flush = on_flush
         self._tally = Tally()
         self._clock = clock
@@ -187,10 +194,13 @@ class Recorder:
         session.activate(self)
         self._process_id = os.getpid()
         try:
+            if self._takes_stacks:
+                self._beside = Beside()  # before anything is written: it may be refused
             self._spool = self._open_spool()
             self._begin()
         except BaseException:
             self._stop()
+            self._end_stacks()
             raise
         return self
 
@@ -203,6 +213,8 @@ class Recorder:
         self._flusher.start()
         self._propagation.install()
         self._constructions.install()
+        if self._beside is not None:
+            self._beside.begin(self._spool.folder)
         atexit.register(self.__exit__, None, None, None)
 
     def _stop(self) -> None:
@@ -226,6 +238,7 @@ class Recorder:
         self._ended.set()
         self._flusher.join()
         self._end_signals()
+        self._end_stacks()
         atexit.unregister(self.__exit__)
         try:
             self._finish()
@@ -233,6 +246,11 @@ class Recorder:
             if error is None:
                 raise
             error.add_note(f"latprof: {problem}")  # the user's own error is the one to raise
+
+    def _end_stacks(self) -> None:
+        """End what samples stacks, and put down why some are missing: they never cost a run."""
+        if self._beside is not None:
+            self.describe(stacks={"problem": self._beside.end()})
 
     def _end_signals(self) -> None:
         if self._sampler is not None:

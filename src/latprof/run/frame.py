@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 
 from latprof.run import parquet
-from latprof.run.schema import TABLES
+from latprof.run.schema import ALL
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +32,7 @@ def load(source: Path) -> pd.DataFrame:
     Raises:
         RunFormatError: The file has changed since it was checked.
     """
-    schema = TABLES[source.stem]
+    schema = ALL[source.stem]
     required = {field.name for field in schema if not field.nullable}
     columns = {
         name: _column(parquet.load(source, [name])[name], required=name in required)

@@ -17,13 +17,13 @@ import numpy as np
 from latprof.clock import SYSTEM_CLOCK
 from latprof.errors import RunFormatError, UsageError
 from latprof.run.disk import replacing, require_regular, unreadable
-from latprof.run.schema import FORMAT_VERSION, TABLES
+from latprof.run.schema import FORMAT_VERSION, OPTIONAL, TABLES
 from latprof.run.text import one_line, storable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["FILE", "Manifest", "fresh", "plain", "read", "write"]
+__all__ = ["FILE", "Manifest", "fresh", "plain", "read", "tables", "write"]
 
 FILE = "run.json"
 Manifest = dict[str, Any]
@@ -59,6 +59,11 @@ def fresh(given: Mapping[str, Any]) -> Manifest:
         "validity": None,
         "files": {},
     } | dict(given)
+
+
+def tables(manifest: Mapping[str, Any]) -> list[str]:
+    """Return the names of the tables that a run has: the usual ones, and those that it counts."""
+    return [*TABLES, *(name for name in OPTIONAL if name in manifest["counts"])]
 
 
 def write(folder: Path, manifest: Mapping[str, Any]) -> None:
@@ -180,6 +185,12 @@ def _is_count(value: Any) -> bool:
     return _is_int(value) and value >= 0
 
 
+def _is_counts(value: Any) -> bool:
+    names = (*TABLES, "dropped", "overflow")
+    known = isinstance(value, dict) and all(_is_count(value.get(name)) for name in names)
+    return known and all(_is_count(value[name]) for name in OPTIONAL if name in value)
+
+
 def _is_time(value: Any) -> bool:
     try:
         return datetime.fromisoformat(value).tzinfo is not None
@@ -238,7 +249,7 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "clock": _holds(("origin_ns", "origin_unix_ns"), _is_int),
     "environment": lambda value: isinstance(value, dict),
     "inputs": lambda value: value is None or _is_count(value),
-    "counts": _holds((*TABLES, "dropped", "overflow"), _is_count),
+    "counts": _is_counts,
     "interrupted": lambda value: isinstance(value, bool),
     "recovered": lambda value: isinstance(value, bool),
     "steady": lambda value: value is None or _holds(["class"], _is_text)(value),
@@ -266,6 +277,6 @@ def _problem_of_state(value: Manifest) -> str | None:
         return "has an unknown state"
     if value["state"] == "finished" and value["validity"] is None:
         return "is finished but has no verdict"
-    if value["state"] == "finished" and not set(TABLES) <= set(value["files"]):
+    if value["state"] == "finished" and not set(tables(value)) <= set(value["files"]):
         return "is finished but does not list its files"
     return None

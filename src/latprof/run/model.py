@@ -17,7 +17,6 @@ from latprof.errors import UsageError
 from latprof.run import frame, parquet
 from latprof.run import manifest as run_json
 from latprof.run.disk import as_folder, refusals
-from latprof.run.schema import TABLES
 from latprof.units import count_text, duration_text, interval_text, time_unit
 
 if TYPE_CHECKING:
@@ -167,6 +166,16 @@ class Run:
     def _frames(self) -> dict[str, pd.DataFrame]:
         return {}
 
+    @property
+    def stacks(self) -> pd.DataFrame:
+        """One row a thread and sample, where the run was recorded with `stacks=True`.
+
+        Raises:
+            UsageError: It was not.
+        """
+        self.table("stacks", [])
+        return self._frame("stacks")
+
     def _frame(self, name: str) -> pd.DataFrame:
         if name not in self._frames:
             self._frames[name] = frame.load(parquet.path(self.path, name))
@@ -176,15 +185,18 @@ class Run:
         """Return one table, or some columns of it, as Arrow: the cheapest way to its numbers.
 
         Args:
-            name: `requests`, `spans` or `signals`.
+            name: `requests`, `spans` or `signals`; `stacks` where they were taken.
             columns: Which columns; all of them by default.
 
         Raises:
             UsageError: No such table or column.
             RunFormatError: The file has changed since the run was opened.
         """
-        if name not in TABLES:
-            raise UsageError(f"no table {name!r} in a run: choose among {', '.join(TABLES)}")
+        known = run_json.tables(self._manifest)
+        if name == "stacks" and name not in known:
+            raise UsageError("this run has no stacks: record it with stacks=True")
+        if name not in known:
+            raise UsageError(f"no table {name!r} in a run: choose among {', '.join(known)}")
         return parquet.load(parquet.path(self.path, name), columns)
 
     @functools.cached_property
@@ -222,7 +234,7 @@ class Run:
             if target.exists():
                 raise UsageError(f"{target} is there already: choose another place for the run")
             target.mkdir(parents=True)
-            for name in TABLES:
+            for name in run_json.tables(self._manifest):
                 shutil.copyfile(parquet.path(self.path, name), parquet.path(target, name))
             run_json.write(target, self._manifest)  # last: a copy cut short is no run
         return Run(target, self.manifest)
@@ -303,6 +315,12 @@ class Run:
         from latprof.analysis.diagnosis import diagnose
 
         return diagnose(self, baseline, confirm=confirm, target=target, inputs=inputs)
+
+    def hot_frames(self, stage: str | None = None) -> pd.DataFrame:
+        """Return which lines each stage spent its time in, where stacks were taken."""
+        from latprof.analysis.hotframes import hot_frames
+
+        return hot_frames(self, stage)
 
     def plot(self, kind: str, path: Path | str | None = None) -> Figure:
         """Draw `breakdown`, `timeline`, `cdf` or `waterfall`; save it too where `path` is given."""

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from latprof.errors import RunFormatError, UsageError
 from latprof.run.columns import LIMIT, TYPES
 from latprof.run.disk import replacing, require_regular, unreadable
-from latprof.run.schema import ADDED, ATTRIBUTE_PREFIX, TABLES
+from latprof.run.schema import ADDED, ALL, ATTRIBUTE_PREFIX
 from latprof.run.text import one_line
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def check(source: Path, name: str) -> None:
             raise RunFormatError(
                 source, f"claims {file.metadata.num_rows} rows, more than its {size} bytes can hold"
             )
-        _check_columns(source, TABLES[name], file.schema_arrow)
+        _check_columns(source, ALL[name], file.schema_arrow)
 
 
 def _check_columns(source: Path, expected: pa.Schema, found: pa.Schema) -> None:
@@ -167,13 +167,13 @@ def load(source: Path, names: Sequence[str] | None = None) -> pa.Table:
         if stored == names:
             return table
         rows = file.metadata.num_rows
-    absent = {n: pa.nulls(rows, TABLES[source.stem].field(n).type) for n in names if n in ADDED}
+    absent = {n: pa.nulls(rows, ALL[source.stem].field(n).type) for n in names if n in ADDED}
     return pa.table({name: table[name] if name in stored else absent[name] for name in names})
 
 
 def _known(source: Path, stored: Sequence[str]) -> list[str]:
     """Return the columns of a table in their order: those of its file, and those added since."""
-    own = TABLES[source.stem].names
+    own = ALL[source.stem].names
     attributes = [name for name in stored if name not in own]
     return [*(name for name in own if name in stored or name in ADDED), *attributes]
 

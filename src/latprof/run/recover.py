@@ -24,10 +24,11 @@ from latprof.run.devicetimes import DeviceTimes
 from latprof.run.disk import as_folder, lock, sync_folder
 from latprof.run.model import Run
 from latprof.run.order import KEY, Arrivals
-from latprof.run.schema import PHASES, REQUESTS, TABLES
+from latprof.run.schema import PHASES, REQUESTS, STACKS, TABLES
 from latprof.run.sent import FILE as SENT_FILE
 from latprof.run.sent import Sent
 from latprof.run.spool import STREAMS, stream_path
+from latprof.run.stackspool import FILE as STACKS_FILE
 from latprof.run.store import check_tables, open_run
 from latprof.run.text import one_line
 
@@ -122,8 +123,10 @@ def _finish(folder: Path, manifest: run_json.Manifest) -> None:
     for name, rows in batches.items():
         groups = _groups(rows, TABLES[name])
         counts[name] = parquet.write(parquet.path(folder, name), TABLES[name], groups)
+    _write_stacks(folder, manifest)
     check_tables(folder, manifest)
-    manifest["files"] = {name: parquet.digest(parquet.path(folder, name)) for name in TABLES}
+    names = run_json.tables(manifest)
+    manifest["files"] = {name: parquet.digest(parquet.path(folder, name)) for name in names}
     manifest["validity"] = _validity(Run(folder, manifest))
     manifest["state"] = "finished"
     run_json.write(folder, manifest)
@@ -135,6 +138,7 @@ def _delete_spool(folder: Path) -> None:
         for name in STREAMS:
             stream_path(folder, name).unlink(missing_ok=True)
         (folder / SENT_FILE).unlink(missing_ok=True)
+        (folder / STACKS_FILE).unlink(missing_ok=True)
         sync_folder(folder)
 
 
@@ -238,6 +242,16 @@ def _phases(service_ns: npt.NDArray[np.int64], manifest: run_json.Manifest) -> n
         "evidence": result.evidence,
     }
     return result.codes
+
+
+def _write_stacks(folder: Path, manifest: run_json.Manifest) -> None:
+    """Give each sample of the stacks the stage that was open on its thread, where any was taken."""
+    if not (folder / STACKS_FILE).exists():
+        return
+    from latprof.analysis.stacks import located
+
+    rows = located(Run(folder, manifest))
+    manifest["counts"]["stacks"] = parquet.write(parquet.path(folder, "stacks"), STACKS, [rows])
 
 
 def _validity(run: Run) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The tables of a run: column names, types and meanings, the same in the spool and on disk.
 
 Version history of the format:
-    1   requests, spans and signals as Parquet beside run.json
+    1   requests, spans and signals as Parquet beside run.json; stacks too where they were taken
 """
 
 from __future__ import annotations
@@ -12,14 +12,17 @@ from latprof.run.vocabulary import ATTRIBUTE_PREFIX, PHASES, STATUSES
 
 __all__ = [
     "ADDED",
+    "ALL",
     "ATTRIBUTE_PREFIX",
     "DEVICE_TIMES",
     "FORMAT_VERSION",
+    "OPTIONAL",
     "PHASES",
     "REQUESTS",
     "SIGNALS",
     "SPANS",
     "SPOOLED_REQUESTS",
+    "STACKS",
     "STATUSES",
     "TABLES",
 ]
@@ -99,7 +102,31 @@ SIGNALS = pa.schema(
 )
 """One row a sample of a time series of the process or the machine."""
 
+STACKS = pa.schema(
+    [
+        _required("time_ns", pa.int64()),
+        pa.field("request_id", pa.int64()),
+        pa.field("stage", _WORD),
+        _required("thread_id", pa.int64()),
+        _required("thread", _WORD),
+        _required("on_cpu", pa.bool_()),
+        _required("gil", pa.bool_()),
+        _required("stack", _WORD),
+    ]
+)
+"""One row a thread and sample.
+
+`stage` is the innermost one that was open on the thread, `untracked` in a request outside all
+stages, null outside requests. `on_cpu`: the thread ran or was ready to run. `gil`: it held the
+interpreter's lock. `stack`: its frames, `name (file:line)`, the outermost first, parted by `;`.
+"""
+
 TABLES = {"requests": REQUESTS, "spans": SPANS, "signals": SIGNALS}
+
+OPTIONAL = {"stacks": STACKS}
+"""Tables that a run has only where they were asked for, and older runs never have."""
+
+ALL = TABLES | OPTIONAL
 
 ADDED = frozenset({"sent_ns"})
 """Columns that older runs of this format do not have: all null there."""

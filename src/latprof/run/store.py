@@ -9,8 +9,8 @@ from latprof.errors import RunFormatError
 from latprof.run import manifest as run_json
 from latprof.run import parquet, validation
 from latprof.run.disk import as_folder
+from latprof.run.manifest import tables
 from latprof.run.model import Run
-from latprof.run.schema import TABLES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +45,7 @@ def open_run(path: Path | str) -> Run:
     if manifest["state"] == "recording":
         advice = f"latprof recover {shlex.quote(str(folder))}"
         raise RunFormatError(folder, f"this recording was not finished: {advice}")
-    for name in TABLES:
+    for name in tables(manifest):
         source = parquet.path(folder, name)
         if parquet.digest(source) != manifest["files"][name]:
             raise RunFormatError(source, "is damaged: it is not the file that run.json describes")
@@ -59,7 +59,7 @@ def check_tables(folder: Path, manifest: run_json.Manifest) -> None:
     Raises:
         RunFormatError: One holds what latprof does not write, or not as many rows as run.json says.
     """
-    for name in TABLES:
+    for name in tables(manifest):
         source = parquet.path(folder, name)
         parquet.check(source, name)
         batches = validation.checked(parquet.batches(source), name, source)

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from latprof.errors import RunFormatError
-from latprof.run.schema import DEVICE_TIMES, PHASES, STATUSES, TABLES
+from latprof.run.schema import ALL, DEVICE_TIMES, PHASES, STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -67,8 +67,9 @@ _RULES = {
     ),
     "device_times": _Rules(amounts=("device_ns", "issue_ns")),
     "signals": _Rules(("time_ns",)),
+    "stacks": _Rules(("time_ns",)),
 }
-_SCHEMAS = {**TABLES, "device_times": DEVICE_TIMES}
+_SCHEMAS = {**ALL, "device_times": DEVICE_TIMES}
 
 
 def checked(batches: Iterable[pa.RecordBatch], name: str, source: Path) -> Iterator[pa.RecordBatch]:
@@ -76,7 +77,7 @@ def checked(batches: Iterable[pa.RecordBatch], name: str, source: Path) -> Itera
 
     Args:
         batches: Rows of the table `name`, or of its spooled form.
-        name: `requests`, `spans`, `signals`, or `device_times` of the spool.
+        name: `requests`, `spans`, `signals`, `stacks`, or `device_times` of the spool.
         source: The file that they come from.
 
     Raises:

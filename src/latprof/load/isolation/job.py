@@ -74,6 +74,7 @@ class Job:
             "probe": terms.probe,
             "signals": terms.signals,
             "timeout_s": terms.timeout_s,
+            "stacks": terms.stacks,
         }
         (folder / _FILE).write_text(json.dumps(plain(document)))
 
@@ -82,7 +83,7 @@ class Job:
         """Return the job that a folder holds."""
         document = json.loads((folder / _FILE).read_text())
         planned = dict(zip(_PLANNED, payload.read(folder / _PLAN), strict=True))
-        names = ("manifest", "probe", "signals", "timeout_s")
+        names = ("manifest", "probe", "signals", "timeout_s", "stacks")
         return cls(
             document["reference"],
             payload.read(folder / _INPUTS) if (folder / _INPUTS).exists() else None,
