@@ -38,6 +38,7 @@ SURFACE = {
     "Constant",
     "Poisson",
     "SingleStream",
+    "Prediction",
     "Quantile",
     "Run",
     "BackendUnavailable",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # `as` says to type checkers that the name is public here
     from typing import Any
 
     from latprof.analysis.ops.reading import read_ops as read_ops
+    from latprof.analysis.whatif.prediction import Prediction as Prediction
     from latprof.backends.registry import backends as backends
     from latprof.backends.registry import load_model as load_model
     from latprof.errors import BackendUnavailable as BackendUnavailable
@@ -61,6 +62,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "latprof.analysis.ops.reading": ("read_ops",),
+    "latprof.analysis.whatif.prediction": ("Prediction",),
     "latprof.backends": ("backends",),
     "latprof.backends.registry": ("load_model",),
     "latprof.errors": (

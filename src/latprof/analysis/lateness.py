@@ -18,7 +18,7 @@ from latprof.analysis.quantiles import nearest_rank
 if TYPE_CHECKING:
     from latprof.analysis.measured import Requests
 
-__all__ = ["Backlog", "at_rank", "find_backlog", "lateness", "utilisation"]
+__all__ = ["Backlog", "at_rank", "find_backlog", "free_late", "lateness", "utilisation"]
 
 Int64s = npt.NDArray[np.int64]
 
@@ -62,12 +62,13 @@ def lateness(requests: Requests) -> Int64s:
     """
     known = requests.sent_ns != UNKNOWN
     if not known.any():
-        return _free_late(requests)
+        return free_late(requests)
     late_ns = requests.sent_ns - requests.intended_ns
-    return late_ns if known.all() else np.where(known, late_ns, _free_late(requests))
+    return late_ns if known.all() else np.where(known, late_ns, free_late(requests))
 
 
-def _free_late(requests: Requests) -> Int64s:
+def free_late(requests: Requests) -> Int64s:
+    """Return how late each request started although it and its worker were there."""
     order = np.lexsort((requests.started_ns, requests.worker))
     worker, finished = requests.worker[order], requests.finished_ns[order]
     free = np.full(order.size, np.iinfo(np.int64).min)

@@ -26,6 +26,7 @@ from latprof.cli.recover import recover
 from latprof.cli.report import report
 from latprof.cli.streams import discard_stdout
 from latprof.cli.summary import summary
+from latprof.cli.what_if import what_if
 from latprof.errors import LatprofError
 
 __all__ = ["app", "main"]
@@ -44,7 +45,7 @@ app = typer.Typer(
     ),
 )
 VERBS = (
-    *(demo, profile, report, diagnose, capacity, duel, ops, summary),
+    *(demo, profile, report, diagnose, what_if, capacity, duel, ops, summary),
     *(backends, recover, doctor, gpu_selftest),
 )
 for verb in VERBS:

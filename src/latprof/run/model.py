@@ -20,7 +20,7 @@ from latprof.run.disk import as_folder, refusals
 from latprof.units import count_text, duration_text, interval_text, time_unit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from latprof.analysis.diagnosis.finding import Diagnosis
+    from latprof.analysis.whatif.prediction import Prediction
     from latprof.run.mlperf import Mlperf
 
 __all__ = ["Quantile", "Reason", "Run", "Validity", "Verdict"]
@@ -321,6 +322,34 @@ class Run:
         from latprof.analysis.hotframes import hot_frames
 
         return hot_frames(self, stage)
+
+    def what_if(
+        self,
+        *,
+        speedup: Mapping[str, float] | None = None,
+        workers: int | None = None,
+        rate: float | None = None,
+        **more: Any,
+    ) -> Prediction:
+        """Return latency if something were different, by replaying this run's requests.
+
+        What a replay cannot know it refuses: `refused` then says why, and what to record.
+
+        Args:
+            speedup: How many times as fast each stage is: `{"tokenize": 2.0}` halves it.
+            workers: Requests served at once.
+            rate: Arrivals a second, in the recorded pattern; up to three times the recorded rate.
+            more: `batch`, `padding`, `without`, `other`: see `analysis.whatif.whatif.what_if`.
+
+        Example:
+            >>> import latprof as lp
+            >>> run = lp.profile(lambda n: sum(range(n)), [9] * 60, progress=False)
+            >>> run.what_if(speedup={"untracked": 2.0}).p50.gain_ns > 0
+            True
+        """
+        from latprof.analysis.whatif.whatif import what_if
+
+        return what_if(self, speedup=speedup, workers=workers, rate=rate, **more)
 
     def plot(self, kind: str, path: Path | str | None = None) -> Figure:
         """Draw `breakdown`, `timeline`, `cdf` or `waterfall`; save it too where `path` is given."""
