@@ -97,6 +97,16 @@ class Traffic:
         """Whether requests have instants to be waited for, and do not just follow each other."""
         return self.offsets is not None or self.queries is not None
 
+    @property
+    def is_seamless(self) -> bool:
+        """Whether nothing has to be looked at between a request and the next, not even the time."""
+        return (
+            self.queries is None
+            and self.pauses is None
+            and not self.plan.think_ns
+            and self.plan.duration_ns is None
+        )
+
     def await_arrival(self, index: int) -> int:
         """Return the instant that request `index` is intended for, once it has come.
 
@@ -133,8 +143,9 @@ class Traffic:
             return self.plan.think_ns
         return self.pauses[(index + 1) % len(self.pauses)]
 
-    def pause(self, index: int, finished_ns: int) -> bool:
-        """Wait as the plan says after request `index`; return whether there is time for more."""
+    def conclude(self, index: int, finished_ns: int) -> bool:
+        """Settle request `index`, pause as the plan says; return whether there is time for more."""
+        self.settle()
         begin_ns = finished_ns + self.pause_after(index)
         if begin_ns >= self.stop_ns:
             return False

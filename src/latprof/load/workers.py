@@ -35,6 +35,7 @@ class Worker:
         """Send requests until the load ends, or until this worker's request was closed for it."""
         traffic, number = self.traffic, self.number
         call, take, is_paced = traffic.call, traffic.take, traffic.is_paced
+        is_seamless = traffic.is_seamless
         intended_ns = -1
         for index in traffic.claims:
             if index >= traffic.end:
@@ -58,8 +59,7 @@ class Worker:
             self.request = None
             if finished_ns < 0:  # closed for this worker, and settled by whoever did
                 return
-            traffic.settle()
-            if not traffic.pause(index, finished_ns):
+            if not (is_seamless or traffic.conclude(index, finished_ns)):
                 return
 
 

@@ -48,8 +48,9 @@ static PyObject *buffer_take(Buffer *buffer)
     PyObject *taken = PyBytes_FromStringAndSize(buffer->rows, buffer->width * buffer->count);
     if (taken == NULL)
         return NULL;
+    int is_roomy = buffer->capacity > 65536 && buffer->count < buffer->capacity / 4;
     buffer->count = 0;
-    if (buffer->capacity > 65536) { /* give the memory of a burst back */
+    if (is_roomy) { /* give the memory of a burst back; a steady stream would take it again */
         free(buffer->rows);
         buffer->rows = NULL;
         buffer->capacity = 0;
