@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from latprof.analysis.diagnosis.code.gil import gil_contention
+from latprof.analysis.diagnosis.code.lock_contention import lock_contention
+from latprof.analysis.diagnosis.code.rare_stall import rare_stall
 from latprof.analysis.diagnosis.suspicion import Detector
 
 __all__ = ["DETECTORS"]
 
-DETECTORS: tuple[Detector, ...] = ()
+DETECTORS: tuple[Detector, ...] = (gil_contention, lock_contention, rare_stall)

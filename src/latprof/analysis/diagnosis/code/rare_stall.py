@@ -1,0 +1,201 @@
+"""Rare stalls: now and then, one stage of a request takes many times as long as usual.
+
+What counts is the time in which the stage ran or stood still; that in which it waited for a core
+is the machine's, and that of a collection belongs to the collector. A service has stalls where
+the slow passages lie apart from all others, are no burst, and do not follow the input.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from latprof.analysis.diagnosis.code.holders import most_frequent
+from latprof.analysis.diagnosis.suspicion import Cleared, Evidence, Suspicion
+from latprof.analysis.parts import UNTRACKED
+from latprof.units import duration_text
+
+if TYPE_CHECKING:
+    from latprof.analysis.diagnosis.case import Case
+
+__all__ = ["rare_stall"]
+
+Floats = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.intp]
+
+_CAUSE = "rare_stall"
+_FEWEST = 4  # stalls: fewer are an accident
+_RARE = 0.05  # of the requests at most: else it is how the service is
+_APART = 1.8  # times the longest other passage: chance leaves gaps of up to 1.6 in long tails
+_TIMES = 3.0  # the usual time of the stage, and
+_OF_REQUEST = 0.5  # of the usual request
+_OF_EXCESS = 0.7  # of what slow requests take longer is in this one stage
+_SAME_BURST = 3  # requests: stalls that close to each other are one
+_FOLLOWS = 0.5  # of the stalls are of inputs that always stall
+
+
+class _Stalls(NamedTuple):
+    """The stalls of one stage.
+
+    Attributes:
+        stage: Which.
+        row: The requests in which it stalled.
+        extra_ns: How much longer than usual, of these.
+        shortest_ns: The shortest of them.
+        longest_other_ns: The longest of all others.
+        concentration: Share of what those requests took longer that was in this stage.
+        blocked: Share of the extra time in which the stage stood still; None where unknown.
+    """
+
+    stage: str
+    row: Rows
+    extra_ns: Floats
+    shortest_ns: float
+    longest_other_ns: float
+    concentration: float
+    blocked: float | None
+
+
+def rare_stall(case: Case) -> Iterator[Suspicion | Cleared]:
+    """Suspect a stage that stalls in a few requests."""
+    paused = _paused(case)
+    found = [stalls for part in case.parts if (stalls := _stalls(case, part, paused)) is not None]
+    follows = [each for each in found if _follows_input(case, each.row)]
+    for each in found:
+        if each not in follows:
+            yield _suspicion(case, each)
+    if follows:
+        yield Cleared(_CAUSE, f"{follows[0].stage} is slow with the same inputs each time")
+    elif not found:
+        yield Cleared(_CAUSE, "no stage has a few passages that lie apart from all others")
+
+
+def _stalls(case: Case, part: str, paused: Floats) -> _Stalls | None:
+    own = _own_time(case, part, paused)
+    ordered = np.sort(own)
+    most = int(_RARE * own.size)
+    if most < _FEWEST:
+        return None
+    top = ordered[-most - 1 :]
+    ratios = top[1:] / np.maximum(top[:-1], 1.0)
+    ratios[most - _FEWEST + 1 :] = 0.0
+    cut = int(np.argmax(ratios))
+    usual = float(np.median(own))
+    shortest = float(top[cut + 1])
+    needed = max(_TIMES * usual, usual + _OF_REQUEST * float(np.median(case.service)))
+    if ratios[cut] < _APART or shortest < needed:
+        return None
+    row = np.flatnonzero(own >= shortest)
+    if 1 + int(np.sum(np.diff(row) > _SAME_BURST)) < _FEWEST:
+        return None
+    extra = own[row] - usual
+    slower = np.maximum(case.service[row] - np.median(case.service), 1.0)
+    concentration = float(np.median(np.minimum(extra / slower, 1.0)))
+    if concentration < _OF_EXCESS:
+        return None
+    blocked = _blocked_share(case, part, row, extra)
+    return _Stalls(part, row, extra, shortest, float(top[cut]), concentration, blocked)
+
+
+def _own_time(case: Case, part: str, paused: Floats) -> Floats:
+    """Return the time of a part in each request that neither the machine nor a collection took."""
+    runqueue = case.runqueue(part)
+    own = case.wall(part) - (0.0 if runqueue is None else runqueue)
+    return np.maximum(own - paused, 0.0)
+
+
+def _paused(case: Case) -> Floats:
+    """Return how long collections paused each request."""
+    ended, lengths = case.signals.events("gc_pause_ns")
+    began = ended - lengths
+    requests = case.requests
+    paused = np.zeros(case.n)
+    order = np.argsort(requests.started_ns, kind="stable")
+    started = requests.started_ns[order]
+    for begin, end in zip(began.tolist(), ended.tolist(), strict=True):
+        rows = order[: np.searchsorted(started, end)]
+        rows = rows[requests.finished_ns[rows] > begin]
+        lasted = np.minimum(requests.finished_ns[rows], end) - np.maximum(
+            requests.started_ns[rows], begin
+        )
+        paused[rows] += np.maximum(lasted, 0.0)
+    return paused
+
+
+def _blocked_share(case: Case, part: str, row: Rows, extra: Floats) -> float | None:
+    blocked = case.blocked(part)
+    if blocked is None:
+        return None
+    more = blocked[row] - np.median(blocked)
+    return float(np.clip(more.sum() / max(extra.sum(), 1.0), 0.0, 1.0))
+
+
+def _follows_input(case: Case, row: Rows) -> bool:
+    """Return whether the same inputs are slow each time: that is no stall but the input."""
+    inputs = case.attribute("input")
+    if inputs is None:
+        return False
+    times = Counter(inputs.values.tolist())
+    slow = Counter(inputs.values[row].tolist())
+    always = sum(
+        found for each, found in slow.items() if times[each] > 1 and found > 0.5 * times[each]
+    )
+    return always >= _FOLLOWS * row.size
+
+
+def _suspicion(case: Case, stalls: _Stalls) -> Suspicion:
+    saved = np.zeros(case.n)
+    saved[stalls.row] = stalls.extra_ns
+    where = "outside all stages" if stalls.stage == UNTRACKED else f"in {stalls.stage}"
+    one_in = round(case.n / stalls.row.size)
+    return Suspicion(
+        cause=_CAUSE,
+        stage=stalls.stage,
+        summary=(
+            f"one request in {one_in} stalls there for about "
+            f"{duration_text(float(np.median(stalls.extra_ns)))}"
+        ),
+        evidence=tuple(_evidence(case, stalls, where)),
+        advice="Take what happens there now and then out of the request: do it before, or beside",
+        refuted_by="Leave out what happens there now and then: if requests stall on, it is not that.",
+        after_ns=case.without(saved),
+        level="tail",
+    )
+
+
+def _evidence(case: Case, stalls: _Stalls, where: str) -> Iterator[Evidence]:
+    yield Evidence(
+        f"shortest of {stalls.row.size} stalls {where}",
+        duration_text(stalls.shortest_ns),
+        f"all others up to {duration_text(stalls.longest_other_ns)}",
+        "run.plot('waterfall')",
+    )
+    yield Evidence(
+        f"share of what these requests take longer that is {where}",
+        f"{stalls.concentration:.0%}",
+        f"above {_OF_EXCESS:.0%}",
+        "run.tail()",
+    )
+    if stalls.blocked is not None:
+        waits = stalls.blocked >= 0.5
+        yield Evidence(
+            f"time that it {'waits' if waits else 'computes'} in a stall",
+            f"{stalls.blocked if waits else 1 - stalls.blocked:.0%}",
+            "not for a core, not for the collector",
+            "run.spans",
+        )
+    line = _line(case, stalls)
+    if line is not None:
+        yield Evidence("line in a stall", line[0], f"{line[1]:.0%} of samples", "run.stacks")
+
+
+def _line(case: Case, stalls: _Stalls) -> tuple[str, float] | None:
+    if "stacks" not in case.manifest["counts"]:
+        return None
+    stacks = case.run.stacks
+    slow = stacks["request_id"].isin(case.requests.request_id[stalls.row])
+    return most_frequent(stacks["stack"][slow & (stacks["stage"] == stalls.stage)].astype(str))
