@@ -10,7 +10,7 @@ from latprof.backends.fallback import check_nodes, check_session, require_provid
 from latprof.backends.placement import Node
 from latprof.backends.registry import load_model
 from latprof.backends.session import Plan
-from latprof.errors import BackendUnavailable, FallbackDetected, ModelFormatError
+from latprof.errors import BackendUnavailable, FallbackDetected, ModelFormatError, UsageError
 
 ort = pytest.importorskip("onnxruntime")
 
@@ -161,3 +161,20 @@ def test_load_tells_a_missing_driver_from_a_missing_provider(dense, monkeypatch)
     monkeypatch.setattr(backend, "nvidia_driver_problem", lambda: "there is no NVIDIA driver")
     with pytest.raises(BackendUnavailable, match=r"there is no NVIDIA driver; devices here: cpu"):
         load_model(dense, device="cuda")
+
+
+def test_what_is_wrong_comes_without_the_lines_of_its_source(dense):
+    went = "/src/info.cc:63 static Info From(const Options&) [ONNXRuntimeError] : 1 : FAIL : "
+    unknown = RuntimeError(f'{went}utils.h:182 Parse Unknown provider option: "bogus".')
+    with pytest.raises(UsageError, match=rf'^{CUDA} refuses an option: utils.h:182 .* "bogus"\.$'):
+        plan(dense).session(runtime(unknown))
+    nowhere = RuntimeError(f'{went}Failed to parse provider option "device_id": Invalid device')
+    with pytest.raises(BackendUnavailable, match=r'^\w+ cannot be set up: Failed .* "device_id"'):
+        plan(dense).session(runtime(nowhere))
+
+
+@pytest.mark.parametrize("option", ["enable_cuda_graph", "trt_cuda_graph_enable"])
+@pytest.mark.parametrize("on", [1, True, "1"])
+def test_a_graph_of_its_own_is_refused(dense, option, on):
+    with pytest.raises(UsageError, match=rf"^{option} freezes addresses, .*: leave it out$"):
+        load_model(dense, device="cuda", provider_options={option: on})

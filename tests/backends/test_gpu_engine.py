@@ -4,8 +4,9 @@ import os
 
 import pytest
 
-from latprof.backends.gpu.engine import Recipe
-from latprof.errors import ModelFormatError, StorageError, UsageError
+from latprof.backends.gpu.engine import Recipe, runtime_engine
+from latprof.backends.gpu.journal import journal
+from latprof.errors import BuildFailed, ModelFormatError, StorageError, UsageError
 
 pytest.importorskip("torch")
 pytest.importorskip("onnxruntime")
@@ -92,3 +93,15 @@ def test_a_truncated_model(dense, tmp_path):
 def test_shapes_that_are_not_those_of_the_inputs(dense, profiles, message):
     with pytest.raises(UsageError, match=message):
         engine_model(dense, profiles=profiles)
+
+
+def test_an_error_has_nothing_of_what_was_said_before_it(dense):
+    trt = double()
+    log = journal(trt)
+    log.log(trt.ILogger.Severity.ERROR, "of another model")
+    Recipe(dense, (BATCHES,)).build(trt, dense.read_bytes())
+    assert log.told() == ()
+    log.log(trt.ILogger.Severity.ERROR, "of another engine")
+    with pytest.raises(BuildFailed) as raised:
+        runtime_engine(trt, b"no plan")
+    assert "of another" not in str(raised.value)

@@ -48,6 +48,7 @@ def test_stages_issue_and_only_the_last_waits(made, inputs):
     assert stream.waits == 1
     assert stream.clock().stages == 2
     assert model.describe()["timing"].startswith("by the test")
+    assert model.describe()["copies"] == "inputs pinned, outputs pageable"
 
 
 def test_inputs_live_until_the_run_is_over(made, inputs):

@@ -190,6 +190,7 @@ def test_bound_memory_gives_the_same_answers(dense, lookup, x):
     for name, array in model(inputs).items():
         np.testing.assert_array_equal(array, expected[name])
     assert model.describe()["stages"] == ["h2d", "forward", "d2h"]
+    assert model.describe()["copies"] == "pageable"
 
 
 def test_a_device_is_asked_for_alone_with_its_options(dense):

@@ -57,3 +57,8 @@ def test_errors_become_one_short_line():
     assert one_line(ValueError("a\n  b")) == "a b"
     assert one_line(ValueError()) == "ValueError"
     assert len(one_line(ValueError("x" * 999))) == 400
+
+
+def test_cuda_s_advice_on_debugging_is_left_out():
+    error = RuntimeError("CUDA error: invalid device ordinal\nCUDA kernel errors might be ...")
+    assert one_line(error) == "CUDA error: invalid device ordinal"

@@ -307,7 +307,7 @@ def test_a_value_that_is_not_accepted(module, source, changes, message):
 def test_what_formats_cannot_do(module, exported):
     with pytest.raises(UsageError, match=r"does not take TorchScript"):
         load_model(scripted(module), "torch", compile=True)
-    with pytest.raises(UsageError, match=r"export it again"):
+    with pytest.raises(UsageError, match=r"export it again, or load it from a file"):
         load_model(exported, "torch", precision="f16")
 
 

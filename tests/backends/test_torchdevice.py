@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
 import latprof as lp
 from latprof import load_model
-from latprof.errors import InferenceError
+from latprof.errors import InferenceError, UsageError
 
 torch = pytest.importorskip("torch", reason="tests of the torch backend")
 
@@ -121,3 +123,26 @@ def test_a_call_that_fails_on_the_device(accelerator, dense):
     assert run.spans["stage"][failed].tolist() == ["h2d", "forward"]
     assert device_ns[failed].tolist() == [True, False]
     assert device_ns[~failed].all()
+
+
+def test_an_exported_program_is_moved_where_it_comes_from_a_file(accelerator, dense, tmp_path):
+    file, values = tmp_path / "dense.pt2", np.ones((2, 8), np.float32)
+    exported = torch.export.export(dense, (torch.from_numpy(values),))
+    torch.export.save(exported, file)
+    wanted = dense(torch.from_numpy(values)).detach().numpy()
+    with load_model(file, "torch", device=DEVICE) as model:
+        (name,) = (spec.name for spec in model.inputs)
+        np.testing.assert_allclose(model({name: values})["output"], wanted, rtol=1e-5)
+        assert model.describe()["device"] == "simulated:0"
+    with load_model(file, "torch") as model:
+        np.testing.assert_allclose(model({name: values})["output"], wanted, rtol=1e-5)
+    with pytest.raises(UsageError, match="one that is passed in its device"):
+        load_model(exported, "torch", device=DEVICE)
+
+
+def test_a_torch_that_moves_no_program_says_so(accelerator, dense, tmp_path, monkeypatch):
+    file = tmp_path / "dense.pt2"
+    torch.export.save(torch.export.export(dense, (torch.ones(2, 8),)), file)
+    monkeypatch.setitem(sys.modules, "torch.export.passes", None)
+    with pytest.raises(UsageError, match="export it again"):
+        load_model(file, "torch", device=DEVICE)

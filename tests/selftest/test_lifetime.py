@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from latprof.errors import BackendUnavailable
+from latprof.errors import BackendUnavailable, BuildFailed
 from latprof.selftest import lifetime
 from latprof.selftest.outcome import State
 
@@ -43,3 +43,11 @@ def test_what_cannot_be_tried_is_a_warning_and_nothing_at_all_is_a_skip(make):
     assert list(outcome.warnings) == ["tensorrt is not tried: no driver"]
     alone = lifetime.inputs_outlive_their_use(bench, ("tensorrt",))
     assert alone.state is State.SKIP
+
+
+def test_one_that_is_refused_does_not_hide_the_others(make):
+    bench = make(absent={"tensorrt": BuildFailed("no such kernel")})
+    outcome = lifetime.inputs_outlive_their_use(bench, ("tensorrt", "onnxruntime"))
+    assert outcome.state is State.FAIL
+    assert outcome.finding.startswith("tensorrt: no such kernel")
+    assert outcome.measured["backends"] == ["onnxruntime"]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from latprof.errors import BackendUnavailable, MissingDependencyError
+from latprof.errors import BackendUnavailable, FallbackDetected, MissingDependencyError
 from latprof.selftest import networks, parity
 from latprof.selftest.outcome import State
 
@@ -59,3 +59,11 @@ def test_what_is_not_installed_leaves_it_unproven(make):
     assert outcome.finding.startswith("torch agrees with torch on the CPU; ")
     assert "onnxruntime is not compared: no driver" in outcome.finding
     assert 'pip install "latprof[tensorrt]"' in outcome.finding
+
+
+def test_one_that_is_refused_does_not_hide_the_others(make):
+    bench = make(absent={"onnxruntime": FallbackDetected("2 of 9 nodes run elsewhere")})
+    outcome = parity.answers_agree(bench)
+    assert outcome.state is State.FAIL
+    assert outcome.finding == "onnxruntime: 2 of 9 nodes run elsewhere"
+    assert set(outcome.measured) == {"torch", "tensorrt"}

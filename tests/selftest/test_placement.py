@@ -74,3 +74,24 @@ def test_a_device_that_is_not_there_must_be_refused(bench):
     outcome = placement.no_fallback(Bench(bench.torch, bench.device, bench.folder, load))
     assert outcome.state is State.FAIL
     assert "a session on cuda:99, which does not exist, was made" in outcome.finding
+
+
+def test_a_network_that_is_refused_does_not_hide_the_others(bench):
+    def load(source, backend, device, **options):
+        if device == placement.NOWHERE:
+            return load_model(source, backend, device=device)
+        if source.stem == "cnn":
+            raise FallbackDetected("1 of 7 nodes run elsewhere")
+        return Elsewhere(load_model(source, backend, threads=1), "CUDA", ())
+
+    outcome = placement.no_fallback(Bench(bench.torch, bench.device, bench.folder, load))
+    assert outcome.state is State.FAIL
+    assert outcome.finding == "cnn: 1 of 7 nodes run elsewhere"
+    assert set(outcome.measured) == {"mlp", "transformer"}
+
+
+def test_no_network_computes_sizes_which_providers_leave_to_the_cpu(bench):
+    onnx = pytest.importorskip("onnx", reason="it reads what torch exported")
+    for name in networks.NETWORKS:
+        nodes = onnx.load(bench.file(name)).graph.node
+        assert not {"Shape", "Slice", "Concat", "Gather"} & {node.op_type for node in nodes}

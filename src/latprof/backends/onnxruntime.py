@@ -42,6 +42,7 @@ _DTYPES = {
     "bool": "bool",
     **{f"{sign}int{bits}": f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)},
 }
+_GRAPHS = ("enable_cuda_graph", "trt_cuda_graph_enable")
 _PRECISIONS = {"float32": "f32", "float16": "f16", "float64": "f64"}
 
 
@@ -174,6 +175,7 @@ class DeviceSessionModel(SessionModel, DeviceModel):
     def __init__(self, runtime: Any, plan: Plan, memory: str = "cuda") -> None:
         super().__init__(runtime, plan)
         self._memory = memory
+        self._description["copies"] = "pageable"
 
     def h2d(self, inputs: Mapping[str, NDArray[Any]]) -> Any:
         """Copy the inputs to the device and wait; returns the binding that holds them."""
@@ -265,6 +267,12 @@ def load(
         raise UsageError("onnxruntime computes in the model's own precision: convert the file")
     file = model_file(source, (".onnx", ".ort"), NAME)
     kind, index = _device(device)
+    for option in _GRAPHS:
+        if str((provider_options or {}).get(option, 0)).lower() in ("1", "true"):
+            raise UsageError(
+                f"{option} freezes addresses, and latprof binds inputs and outputs anew for each "
+                "call: leave it out"
+            )
     if kind == "cpu" and async_run:
         raise UsageError('async_run is for device="cuda": on the CPU a run is over when it returns')
     runtime = _RUNTIME.load()

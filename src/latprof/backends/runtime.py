@@ -14,6 +14,8 @@ from latprof.errors import BackendUnavailable, MissingDependencyError
 
 __all__ = ["Runtime", "State", "Status", "nvidia_driver_problem", "one_line"]
 
+_ADVICE = " CUDA kernel errors might"  # how to debug a kernel, which torch adds to each error
+
 Devices = Mapping[str, str | None]
 """Device to what is in its way; None where nothing is."""
 
@@ -148,4 +150,5 @@ def nvidia_driver_problem() -> str | None:
 def one_line(error: BaseException) -> str:
     """Return an error of a library below as one line of at most 400 characters."""
     text = " ".join(str(error).split()) or type(error).__name__
+    text = text.partition(_ADVICE)[0]
     return text if len(text) <= 400 else f"{text[:397]}..."

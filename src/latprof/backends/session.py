@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from latprof.backends.fallback import CPU, FORBID_CPU, check_session
 from latprof.backends.placement import RECORD_ASSIGNMENT
 from latprof.backends.runtime import one_line
-from latprof.errors import BackendUnavailable, FallbackDetected, ModelFormatError
+from latprof.errors import BackendUnavailable, FallbackDetected, ModelFormatError, UsageError
 
 __all__ = [
     "EXECUTIONS",
@@ -28,6 +29,8 @@ OPTIMIZATIONS = {
     "all": "ORT_ENABLE_ALL",
 }
 EXECUTIONS = {"sequential": "ORT_SEQUENTIAL", "parallel": "ORT_PARALLEL"}
+# Ahead of what is wrong: lines of its source, as many as it went through.
+_SOURCE = re.compile(r"^.*\[ONNXRuntimeError\] : \d+ : \w+ : ", re.DOTALL)
 ERRORS_ONLY = 3  # of its log levels; warnings of each optimisation would drown the rest
 
 
@@ -68,6 +71,8 @@ class Plan:
 
         Raises:
             FallbackDetected: It would compute elsewhere.
+            UsageError: The provider refuses one of its options.
+            BackendUnavailable: The provider cannot be set up.
             ModelFormatError: The model cannot be loaded.
         """
         try:
@@ -119,9 +124,12 @@ class Plan:
         return options
 
     def _refusal(self, error: Exception) -> Exception:
-        text = one_line(error)
+        text = one_line(Exception(_SOURCE.sub("", str(error))))
         if self.provider != CPU and "CPU EP" in text:
             return FallbackDetected(f"asked for {self.provider}: {text}")
+        # The option of the device is ours, the others are the user's.
+        if "provider option" in text and '"device_id"' not in text:
+            return UsageError(f"{self.provider} refuses an option: {text}")
         # A refused fallback of its own is a plain RuntimeError; CUDA's errors say so in words.
         if self.provider != CPU and (type(error) is RuntimeError or "CUDA failure" in text):
             return BackendUnavailable(f"{self.provider} cannot be set up: {text}")

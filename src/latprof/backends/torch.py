@@ -284,7 +284,7 @@ def load(
         choice(precision, PRECISIONS, "precision")
     torch = _RUNTIME.load()
     place = _place(torch, device)
-    program = program_of(torch, source)
+    program = program_of(torch, source, place)
     if compile and program.kind == SCRIPT:
         raise UsageError("torch.compile does not take TorchScript: pass the nn.Module itself")
     dtype = None if precision is None else getattr(torch, PRECISIONS[precision])
@@ -324,8 +324,8 @@ def _changed(torch: Any, program: Program, place: Any, dtype: Any, memory_format
         return program
     if program.kind == EXPORTED:
         raise UsageError(
-            "a torch.export program keeps the device, precision and memory format that it was "
-            "exported with: export it again"
+            "a torch.export program keeps the precision and memory format that it was exported "
+            "with, and one that is passed in its device: export it again, or load it from a file"
         )
     try:
         module = program.module if program.is_ours else copy.deepcopy(program.module)

@@ -51,13 +51,15 @@ class Program:
     is_ours: bool = False
 
 
-def program_of(torch: Any, source: Any) -> Program:
+def program_of(torch: Any, source: Any, place: Any = None) -> Program:
     """Return the program that `source` is, or that the file it names holds.
 
     Args:
         torch: The imported package.
         source: An `nn.Module`, a `ScriptModule`, an `ExportedProgram`, or a file of one of the
             last two.
+        place: The `torch.device` that an exported program from a file is moved to; None leaves it
+            where it was exported.
 
     Raises:
         UsageError: It is nothing of the kind, or there is no such file.
@@ -79,6 +81,8 @@ def program_of(torch: Any, source: Any) -> Program:
             loaded = load(str(file))
         except Exception as error:
             raise ModelFormatError(file, f"torch cannot load it: {one_line(error)}") from error
+        if place is not None and isinstance(loaded, torch.export.ExportedProgram):
+            loaded = _moved(loaded, place)
     return replace(shape(loaded, str(file)), is_ours=True)
 
 
@@ -99,6 +103,19 @@ def _reader(torch: Any, file: Path) -> tuple[Callable[[str], Any], Callable[[Any
         "holds neither TorchScript nor a torch.export program; where it is a pickle of a module "
         "or of weights, load it yourself and pass the module",
     )
+
+
+def _moved(program: Any, place: Any) -> Any:
+    """Return an exported program on a device: itself, for torch moves it in place."""
+    held = [*program.state_dict.values(), *program.constants.values()]
+    devices = {each.device for each in held if hasattr(each, "device")}
+    if devices == {place} or (not devices and place.type == "cpu"):
+        return program
+    try:
+        from torch.export.passes import move_to_device_pass
+    except ImportError:  # an older torch: whoever needs it elsewhere is told so
+        return program
+    return move_to_device_pass(program, str(place))
 
 
 def _eager(module: Any) -> Program:

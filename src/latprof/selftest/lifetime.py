@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from latprof.errors import BackendUnavailable, MissingDependencyError
+from latprof.errors import BackendUnavailable, LatprofError, MissingDependencyError
 from latprof.selftest import networks
 from latprof.selftest.bench import answer
 from latprof.selftest.outcome import Outcome, judged, skipped
@@ -42,9 +42,12 @@ def inputs_outlive_their_use(bench: Bench, backends: tuple[str, ...] = BACKENDS)
         except (BackendUnavailable, MissingDependencyError) as error:
             missing.append(f"{backend} is not tried: {error}")
             continue
+        except LatprofError as error:  # the others are tried all the same
+            problems.append(f"{backend}: {error}")
+            continue
         tried.append(backend)
         problems += [f"{backend}: {each}" for each in found]
-    if not tried:
+    if not tried and not problems:
         return skipped("; ".join(missing))
     finding = f"{', '.join(tried)}: answers stay as they were"
     return judged(finding, problems, {"backends": tried}, missing)

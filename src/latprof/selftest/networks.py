@@ -18,9 +18,9 @@ __all__ = ["BATCHES", "INPUT", "NETWORKS", "SHAPES", "export", "inputs", "networ
 
 INPUT, OUTPUT = "x", "y"
 BATCHES = (1, 4, 8)  # smallest, most usual, largest
-SHAPES = {"mlp": (64,), "cnn": (3, 32, 32), "transformer": (16, 64), "nonzero": (64,)}
+PLACES, WIDTH, HEADS, CLASSES = 16, 64, 4, 10
+SHAPES = {"mlp": (64,), "cnn": (3, 32, 32), "transformer": (PLACES, WIDTH), "nonzero": (64,)}
 NETWORKS = ("mlp", "cnn", "transformer")
-WIDTH, HEADS, CLASSES = 64, 4, 10
 OPSET = 17
 
 
@@ -79,10 +79,12 @@ def _transformer(torch: Any) -> Any:
             return x + self.perceptron(self.norms[1](x))
 
         def attend(self, x: Any) -> Any:
-            parts = self.project_in(x).unflatten(-1, (3, HEADS, WIDTH // HEADS))
+            # Sizes are constants: computed from x, they would be nodes that providers for GPUs
+            # leave to the CPU.
+            parts = self.project_in(x).reshape(-1, PLACES, 3, HEADS, WIDTH // HEADS)
             query, key, value = parts.permute(2, 0, 3, 1, 4).unbind(0)
             weights = (query @ key.transpose(-1, -2) / (WIDTH // HEADS) ** 0.5).softmax(-1)
-            return self.project_out((weights @ value).transpose(1, 2).flatten(2))
+            return self.project_out((weights @ value).transpose(1, 2).reshape(-1, PLACES, WIDTH))
 
     class Classifier(module):  # type: ignore[misc]  # as above
         """Blocks, the mean over places, and a linear head."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from latprof.errors import BackendUnavailable, MissingDependencyError
+from latprof.errors import BackendUnavailable, LatprofError, MissingDependencyError
 from latprof.selftest import networks
 from latprof.selftest.bench import answer
 from latprof.selftest.outcome import Outcome, State, judged
@@ -36,6 +36,9 @@ def answers_agree(bench: Bench, backends: tuple[str, ...] = BACKENDS) -> Outcome
             errors[backend] = _errors(bench, backend)
         except (BackendUnavailable, MissingDependencyError) as error:
             missing[backend] = str(error)
+            continue
+        except LatprofError as error:  # the others are compared all the same
+            problems.append(f"{backend}: {error}")
             continue
         problems += [f"{backend}: {each}" for each in _problems(errors[backend])]
     finding = f"{', '.join(errors) or 'nothing'} agrees with torch on the CPU"

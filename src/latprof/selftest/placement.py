@@ -27,11 +27,17 @@ def no_fallback(bench: Bench, device: str | None = None) -> Outcome:
         bench: What is tested.
         device: As ONNX Runtime spells it; that of the bench by default.
     """
-    found = {name: _placed(bench, name, device) for name in networks.NETWORKS}
-    problems = [problem for name, each in found.items() for problem in _misplaced(name, each)]
+    found, problems = {}, []
+    for name in networks.NETWORKS:
+        try:
+            found[name] = _placed(bench, name, device)
+        except FallbackDetected as error:
+            problems.append(f"{name}: {error}")
+        else:
+            problems += _misplaced(name, found[name])
     problems += _accepted(bench)
     nodes = sum(each["nodes"] for each in found.values())
-    provider = found[networks.NETWORKS[0]]["asked"]
+    provider = next((each["asked"] for each in found.values()), "no provider")
     finding = (
         f"{counted_text(nodes, 'node')} on {provider} and none elsewhere; {NOWHERE} is refused"
     )

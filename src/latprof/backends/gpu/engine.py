@@ -59,6 +59,7 @@ class Recipe:
             StorageError: The timing cache cannot be written.
         """
         log = journal(trt)
+        log.told()  # of an earlier build that failed: it would go with the next error
         builder = _started(trt, lambda: trt.Builder(log))
         # By the enum's value, never a literal: it is 1 in TensorRT 10 and 0 in 11.
         flags = 1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
@@ -144,6 +145,7 @@ def runtime_engine(trt: Any, plan: bytes) -> tuple[Any, Any]:
         BuildFailed: The engine does not load.
     """
     log = journal(trt)
+    log.told()  # what was said before has no part in why an engine does not load
     runtime = _started(trt, lambda: trt.Runtime(log))
     engine = runtime.deserialize_cuda_engine(plan)
     if engine is None:

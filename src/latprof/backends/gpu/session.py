@@ -45,12 +45,15 @@ class StreamSessionModel(DeviceSessionModel):
         self._clock, self._lock = stream.clock(), threading.Lock()
         self._options = without_waiting(runtime)
         self._description["timing"] = f"{self._clock.timing}; d2h waits, on the host's clock"
+        self._description["copies"] = "inputs pinned, outputs pageable"
 
     def h2d(self, inputs: Mapping[str, NDArray[Any]]) -> Any:
         """Issue the copies of the inputs, from pinned memory."""
+        # What the host copies into pinned memory first is not the device's time.
+        pinned = {name: self._pinned(array) for name, array in inputs.items()}
         with self._clock.stage(), self._stream.current():
             binding = self.session.io_binding()
-            held = [self._moved(binding, name, array) for name, array in inputs.items()]
+            held = [self._moved(binding, name, inputs[name], pinned[name]) for name in inputs]
             self._bind_outputs(binding)
         return binding, held
 
@@ -65,10 +68,13 @@ class StreamSessionModel(DeviceSessionModel):
         self._stream.synchronize()
         return super().d2h(outputs[0])
 
-    def _moved(self, binding: Any, name: str, array: NDArray[Any]) -> tuple[Any, Any]:
-        """Bind an input; whoever calls holds what this returns, which ONNX Runtime does not."""
+    def _pinned(self, array: NDArray[Any]) -> Any:
         host = self._stream.host(array.shape, getattr(self._torch, array.dtype.name))
         np.copyto(host.numpy(), array)
+        return host
+
+    def _moved(self, binding: Any, name: str, array: NDArray[Any], host: Any) -> tuple[Any, Any]:
+        """Bind an input; whoever calls holds what this returns, which ONNX Runtime does not."""
         moved = host.to(self._device, non_blocking=True)
         place = self._memory, self._plan.device_id
         binding.bind_input(name, *place, array.dtype, array.shape, moved.data_ptr())
