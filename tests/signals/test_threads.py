@@ -24,6 +24,7 @@ def test_own_threads_are_not_counted_among_others(tmp_path):
         thread(tmp_path, name, state)
     found = OwnThreads(tmp_path).read()
     assert found["runnable_own"] == 2  # the one that reads does not count
+    assert OwnThreads(tmp_path, lambda: [3]).read()["runnable_own"] == 1
     assert found["runnable_others"] == 2
 
 

@@ -45,6 +45,12 @@ class Heartbeat:
             self._thread.join()
             self._thread = None
 
+    @property
+    def threads(self) -> list[int]:
+        """The system's number of the thread, while it lives."""
+        number = None if self._thread is None else self._thread.native_id
+        return [] if number is None else [number]
+
     def read(self) -> Mapping[str, float]:
         """Return how late the beats since the last reading were; nothing without any."""
         late_ns = [self._late_ns.popleft() for _ in range(len(self._late_ns))]

@@ -59,7 +59,7 @@ class ProcessSignals:
         self._gpus = Gpus(root)
         self._parts = (
             Usage(root),
-            OwnThreads(root),
+            OwnThreads(root, lambda: self._heartbeat.threads),
             Frequency(root),
             Machine(root),
             self._garbage,

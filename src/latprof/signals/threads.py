@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from latprof.run.facts import number, text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
 __all__ = ["MOST", "OwnThreads"]
@@ -24,17 +24,19 @@ MOST = 200
 class OwnThreads:
     """Reads the threads of this process.
 
-    `runnable_own`: how many, but the one that reads, run or wait for a core at this instant;
+    `runnable_own`: how many run or wait for a core at this instant;
     `runnable_others`: how many tasks of other processes do. `threads_runqueue_s`: how long
     threads were ready and had no core, added up since the first reading; what a thread waited in
     which it came and went between two readings is missed. With the process's CPU time it tells
-    how many threads wanted a core on average.
+    how many threads wanted a core on average. Latprof's own threads are left out of both.
 
     Args:
         root: Of the file system: `/`, or a test's copy.
+        beside: Tells the system's numbers of threads that belong to the recording.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, beside: Callable[[], Iterable[int]] = tuple) -> None:
+        self._beside = beside
         self._folder = root / "proc/self/task"
         self._load = root / "proc/loadavg"
         self._waited_ns: dict[str, int] | None = None  # by thread, at the last reading
@@ -45,26 +47,24 @@ class OwnThreads:
         names = self._names()
         if not names or len(names) > MOST:
             return {}
-        values = self._runnable(names)
-        waited_ns = dict(self._waits(names))
+        own = {str(number) for number in (threading.get_native_id(), *self._beside())}
+        values = self._runnable(names, own)
+        waited_ns = dict(self._waits(name for name in names if name not in own))
         if waited_ns:
             self._add(waited_ns)
             values["threads_runqueue_s"] = self._total_ns / 1e9
         return values
 
-    def _runnable(self, names: list[str]) -> dict[str, float]:
+    def _runnable(self, names: list[str], own: set[str]) -> dict[str, float]:
         states = {name: _state(self._content(name, "stat")) for name in names}
         if not any(states.values()):
             return {}
-        # The one that reads runs, of course.
-        states.pop(str(threading.get_native_id()), None)
-        own = list(states.values()).count("R")
-        values: dict[str, float] = {"runnable_own": own}
+        runnable = {name for name, state in states.items() if state == "R"}
+        values: dict[str, float] = {"runnable_own": len(runnable - own)}
         words = (text(self._load) or "").split()
         everyone = number(words[3].partition("/")[0]) if len(words) > 3 else None
         if everyone is not None:
-            reader = len(names) - len(states)
-            values["runnable_others"] = max(0.0, everyone - own - reader)
+            values["runnable_others"] = max(0.0, everyone - len(runnable))
         return values
 
     def _add(self, waited_ns: dict[str, int]) -> None:
@@ -81,7 +81,7 @@ class OwnThreads:
         except OSError:
             return []
 
-    def _waits(self, names: list[str]) -> Iterator[tuple[str, int]]:
+    def _waits(self, names: Iterable[str]) -> Iterator[tuple[str, int]]:
         for name in names:
             words = self._content(name, "schedstat").split()
             if len(words) == 3 and words[1].isdigit():

@@ -19,7 +19,7 @@ def test_events_between_samples_break_no_rate(table_run):
     )
     assert found.rate("gc_pause_s") == 1.0
     assert found.rate("gc_pause_ns") is None
-    instants_ns, values = found.events("gc_pause_ns")
+    instants_ns, values = found.points("gc_pause_ns")
     assert instants_ns.tolist() == [second * SECOND + 7 for second in range(5)]
     assert np.all(values == 4e5)
 
@@ -27,7 +27,7 @@ def test_events_between_samples_break_no_rate(table_run):
 def test_a_run_without_a_signal(table_run):
     found = samples(table_run)
     assert found.rate("gc_pause_s") is found.mean("runnable_own") is None
-    assert found.events("gc_pause_ns")[0].size == 0
+    assert found.points("gc_pause_ns")[0].size == 0
 
 
 def test_a_level_on_average(table_run):

@@ -75,6 +75,6 @@ class Samples:
         """
         return float(np.mean(self.series[name][1])) if name in self.series else None
 
-    def events(self, name: str) -> Series:
-        """Return the instants in ns and the values of events, in order; none without a signal."""
+    def points(self, name: str) -> Series:
+        """Return instants in ns and values as recorded, in order; none without a signal."""
         return self.series.get(name, (np.empty(0, np.int64), np.empty(0)))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from latprof.analysis.diagnosis.code.gil import gil_contention
+from latprof.analysis.diagnosis.code.gc_pauses import gc_pauses
+from latprof.analysis.diagnosis.code.gil_contention import gil_contention
 from latprof.analysis.diagnosis.code.lock_contention import lock_contention
 from latprof.analysis.diagnosis.code.rare_stall import rare_stall
 from latprof.analysis.diagnosis.suspicion import Detector
 
 __all__ = ["DETECTORS"]
 
-DETECTORS: tuple[Detector, ...] = (gil_contention, lock_contention, rare_stall)
+DETECTORS: tuple[Detector, ...] = (gil_contention, lock_contention, gc_pauses, rare_stall)
