@@ -161,7 +161,7 @@ def _figures(done: Sequence[Examined]) -> Iterable[Figure]:
     yield _share("truth first, cause and stage", first, len(ranks), at_least=90, note=note)
     third = sum(place is not None and place <= 3 for place in ranks)
     yield _share("truth in the top three", third, len(ranks), at_least=100, note=note)
-    false = [trial for trial in fixed if trial.findings]
+    false = [trial for case, trial in asked if trial.is_fixed and _is_false(case, trial)]
     yield _share("healthy runs with a finding", len(false), len(fixed), at_most=2, note=note)
     wrong = sum(not _is_beside(trial) for trial in false)
     yield _share("the same, but for true neighbours", wrong, len(fixed), at_most=2, note=note)
@@ -169,6 +169,11 @@ def _figures(done: Sequence[Examined]) -> Iterable[Figure]:
     known = [(told, seen) for told, seen in pairs if told is not None and seen is not None]
     near = sum(abs(told - seen) <= NEAR * seen for told, seen in known)
     yield _share("gain within 20 %, of cases found", near, len(known), at_least=80, note=note)
+
+
+def _is_false(case: Planted, trial: Trial) -> bool:
+    """Whether something was found in a healthy run that is not there."""
+    return any(each.cause not in case.innocent for each in trial.findings or ())
 
 
 def _is_beside(trial: Trial) -> bool:

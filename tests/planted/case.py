@@ -48,6 +48,7 @@ class Planted:
         stages: Where it may be said to be; ANY among them where it is everywhere.
         gain: The quantile at which the effect of the fix is compared with the prediction; None
             where a cause is not one of a single stage, or shows in no quantile of all requests.
+        innocent: Causes that remain true after the fix: a wait that was never the matter.
         needs: Packages without which it cannot be built.
         baseline: Whether it is diagnosed against a run of the healthy twin.
         build: Makes the arm with the fault (False) or with the fix (True), and takes it down.
@@ -58,6 +59,7 @@ class Planted:
     causes: tuple[str, ...]
     stages: tuple[str, ...]
     gain: Literal[0.5, 0.99] | None
+    innocent: tuple[str, ...]
     needs: tuple[str, ...]
     baseline: bool
     build: Callable[[bool], AbstractContextManager[Arm]]
@@ -81,6 +83,7 @@ def planted(
     *causes: str,
     stages: str | tuple[str, ...] = ANY,
     gain: Literal[0.5, 0.99] | None = None,
+    innocent: tuple[str, ...] = (),
     needs: tuple[str, ...] = (),
     baseline: bool = False,
 ) -> Callable[[Callable[[bool], Iterator[Arm]]], Callable[[bool], Iterator[Arm]]]:
@@ -94,6 +97,7 @@ def planted(
             causes=causes,
             stages=(stages,) if isinstance(stages, str) else stages,
             gain=gain,
+            innocent=innocent,
             needs=needs,
             baseline=baseline,
             build=contextlib.contextmanager(build),

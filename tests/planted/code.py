@@ -24,7 +24,7 @@ from .surroundings import beside
 from .texts import lengths, texts
 
 
-@planted("gil_contention", gain=0.5)
+@planted("gil_contention", gain=0.99)
 def metrics_thread(fixed: bool) -> Iterator[Arm]:
     """A thread that aggregates metrics in plain Python never rests, beside a plain pipeline."""
     with contextlib.ExitStack() as stack:
@@ -63,12 +63,20 @@ class Locked(SentimentService):
             return super().predict(text)
 
 
-@planted("lock_contention", stages=("untracked",), gain=0.5, needs=DEMO)
+@planted("lock_contention", stages=("untracked",), needs=DEMO)
 def lock_before_the_stages(fixed: bool) -> Iterator[Arm]:
     """A lock is held from before the first stage until the answer; the session needs none."""
     service = Locked(contextlib.nullcontext() if fixed else threading.Lock())
-    scenario = lp.Concurrent(2, duration=SECONDS)
-    yield Arm(service, DEMO_STAGES, texts(lengths(120, 200)), scenario)
+    scenario = lp.Concurrent(3, duration=SECONDS)
+    yield Arm(service, DEMO_STAGES, texts(lengths(200, 300)), scenario)
+
+
+@planted("lock_contention", stages=("untracked",), needs=DEMO)
+def lock_and_users_who_pause(fixed: bool) -> Iterator[Arm]:
+    """The same lock, under users who pause between requests, so that it goes round among them."""
+    service = Locked(contextlib.nullcontext() if fixed else threading.Lock())
+    scenario = lp.Concurrent(4, think=0.004, duration=SECONDS)
+    yield Arm(service, DEMO_STAGES, texts(lengths(200, 300)), scenario)
 
 
 class Remote:
@@ -90,7 +98,7 @@ class Remote:
             return self.ask(body)
 
 
-@planted("lock_contention", stages=("untracked",), gain=0.5)
+@planted("lock_contention", stages=("untracked",), gain=0.5, innocent=("blocking_call",))
 def one_connection_for_all(fixed: bool) -> Iterator[Arm]:
     """Five workers share one connection, and wait for it between two stages."""
     service = Remote(contextlib.nullcontext() if fixed else threading.Lock())
@@ -117,7 +125,7 @@ class Logged:
         return self.answer(self.score(seed))
 
 
-@planted("lock_contention", stages="answer", gain=0.5)
+@planted("lock_contention", stages="answer", gain=0.5, innocent=("blocking_call",))
 def log_under_a_lock(fixed: bool) -> Iterator[Arm]:
     """Six workers write to one log, each holding its lock while the disk takes 4 ms."""
     service = Logged(contextlib.nullcontext() if fixed else threading.Lock())

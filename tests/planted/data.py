@@ -108,9 +108,9 @@ class SentenceEncoder:
 
 @planted("padding_waste", stages="embed", gain=0.5, needs=MINILM)
 def padded_sentences(fixed: bool) -> Iterator[Arm]:
-    """Sentences of 10 to 40 words are padded to 256 positions."""
-    service = SentenceEncoder(None if fixed else 256)
-    yield Arm(service, {"encode": "encode", "embed": "embed"}, texts(lengths(10, 40)))
+    """Sentences of 10 to 20 words are padded to 128 positions."""
+    service = SentenceEncoder(None if fixed else 128)
+    yield Arm(service, {"encode": "encode", "embed": "embed"}, texts(lengths(10, 20)))
 
 
 class Frames:
@@ -137,10 +137,10 @@ class Frames:
 
 @planted("large_payload", stages="parse", gain=0.5)
 def base64_pictures(fixed: bool) -> Iterator[Arm]:
-    """Pictures of 2 to 8 MB come as base64 in JSON; thumbnails of 64 KiB, raw, would do."""
+    """Pictures of 1 to 4 MB come as base64 in JSON; thumbnails of 64 KiB, raw, would do."""
     chance = np.random.default_rng(0)
     inputs: list[str | bytes] = []
-    for size in chance.integers(2_000_000, 8_000_000, 12):
+    for size in chance.integers(1_000_000, 4_000_000, 12):
         raw = chance.bytes(65_536 if fixed else int(size))
         inputs.append(raw if fixed else json.dumps({"image": base64.b64encode(raw).decode()}))
     stages = {"parse": "parse", "resize": "resize", "classify": "classify"}
@@ -165,9 +165,9 @@ class Series:
 
 @planted("large_payload", stages="deserialise", gain=0.5)
 def readings_as_json(fixed: bool) -> Iterator[Arm]:
-    """Each request brings 40,000 to 120,000 readings, of which the first 4096 are used."""
+    """Each request brings 20,000 to 60,000 readings, of which the first 4096 are used."""
     chance = np.random.default_rng(0)
-    sizes = np.full(16, 4096) if fixed else chance.integers(40_000, 120_000, 16)
+    sizes = np.full(16, 4096) if fixed else chance.integers(20_000, 60_000, 16)
     rows = (chance.standard_normal(size).tolist() for size in sizes)
     inputs = [json.dumps({"readings": row}).encode() for row in rows]
     yield Arm(Series(), {"deserialise": "receive", "model": "compare"}, inputs)
@@ -224,7 +224,7 @@ def backtracking_pattern(fixed: bool) -> Iterator[Arm]:
     """A pattern tries all ways to split a word; posts without a final dot take it that long."""
     service = Moderator(r"[\w ]*\.$" if fixed else r"(\w+ ?)*\.$")
     posts = [f"a post like many others {index:02}." for index in range(30)]
-    posts[7] = posts[19] = posts[26] = "abcdefghijklmnopq without"
+    posts[7] = posts[19] = posts[26] = "abcdefghijklm without"
     yield Arm(
         service,
         {"screen": "screen", "judge": "judge"},

@@ -175,7 +175,9 @@ class Lazy:
     def load(self) -> None:
         import onnxruntime
 
-        self.session = onnxruntime.InferenceSession(str(minilm().exported().onnx))
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        self.session = onnxruntime.InferenceSession(str(minilm().exported().onnx), options)
 
     def encode(self, text: str) -> dict[str, Any]:
         features: dict[str, Any] = self.sentiment.tokenize(text)
@@ -196,7 +198,7 @@ def model_loaded_by_the_first(fixed: bool) -> Iterator[Arm]:
     """The model is loaded by the first request that needs it."""
     minilm().exported()
     service = Lazy(is_loaded=fixed)
-    yield Arm(service, {"encode": "encode", "embed": "embed"}, texts(lengths(15, 30)))
+    yield Arm(service, {"encode": "encode", "embed": "embed"}, texts(lengths(10, 16)))
 
 
 class Lexical:

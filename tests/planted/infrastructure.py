@@ -90,9 +90,9 @@ def eight_threads_of_a_session(fixed: bool) -> Iterator[Arm]:
 @planted("thread_oversubscription", stages=("embed", ""), gain=0.5, needs=MINILM)
 def eight_threads_of_torch(fixed: bool) -> Iterator[Arm]:
     """Torch computes with eight threads where there are two cores."""
-    with threads_of_torch(2 if fixed else 8):
+    with threads_of_torch(1 if fixed else 8):
         stages = {"tokens": "encode", "embed": "embed"}
-        yield Arm(SentenceEncoder(), stages, texts(lengths(30, 60)))
+        yield Arm(SentenceEncoder(), stages, texts(lengths(10, 20)))
 
 
 @planted("thread_oversubscription", stages=("forward", ""), gain=0.5, needs=DEMO)

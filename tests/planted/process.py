@@ -22,9 +22,14 @@ __all__ = ["examined_apart"]
 _START_S = 120.0  # imports, exporting a model for the first time
 _ARM_S = 60.0
 
-# A matrix of a few hundred rows is no work for two cores: BLAS would wait for its threads longer
-# than they compute, the more so on a machine that others use. Services are deployed like this.
-_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+# A matrix of a few hundred rows is no work for two cores: BLAS and OpenMP would wait for their
+# threads longer than these compute, a thousand times longer on a machine that others use. Services
+# are deployed like this; where threads are the matter, a case sets them itself.
+_ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
 
 
 def examined_apart(case: Planted, pairs: int, healthy: int = 0) -> Examined:

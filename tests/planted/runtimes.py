@@ -64,8 +64,8 @@ def gradients_kept(fixed: bool) -> Iterator[Arm]:
 @planted("float64_model", stages="infer", gain=0.5, needs=TORCH)
 def double_module(fixed: bool) -> Iterator[Arm]:
     """A torch module was converted to float64 with the data that it was trained on."""
-    module = torch_mlp(700, 8)
-    service = TorchService(module if fixed else module.double(), 700, 48)
+    module = torch_mlp(500, 6)
+    service = TorchService(module if fixed else module.double(), 500, 24)
     yield Arm(service, TORCH_STAGES, range(16))
 
 
@@ -110,8 +110,8 @@ SESSION_STAGES = {"build": "build", "rescore": "rescore", "select": "select"}
 def double_session(fixed: bool) -> Iterator[Arm]:
     """The weights of an ONNX model are float64, as numpy made them."""
     dtype = np.float32 if fixed else np.float64
-    service = SessionService(onnx_mlp(600, 8, dtype), 600, dtype)
-    yield Arm(service, SESSION_STAGES, [60] * 8)
+    service = SessionService(onnx_mlp(400, 6, dtype), 400, dtype)
+    yield Arm(service, SESSION_STAGES, [40] * 8)
 
 
 @planted("unbatched_calls", stages="rescore", gain=0.5, needs=ONNX)
