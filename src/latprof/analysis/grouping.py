@@ -16,7 +16,7 @@ from latprof.run.vocabulary import ATTRIBUTE_PREFIX
 if TYPE_CHECKING:
     from latprof.run.model import Run
 
-__all__ = ["MISSING", "OTHERS", "Grouping", "attributes_of", "group"]
+__all__ = ["MISSING", "OTHERS", "Grouping", "attributes_of", "group", "numbers_of"]
 
 Codes = npt.NDArray[np.intp]
 
@@ -75,6 +75,17 @@ def group(run: Run, attribute: str, request_id: npt.NDArray[np.int64]) -> Groupi
         texts, codes = np.unique([MISSING if v is None else str(v) for v in values], False, True)  # noqa: FBT003 - by position, as numpy names them
         return _categories(codes, texts.tolist())
     return _numbers(values.astype(np.float64))
+
+
+def numbers_of(
+    run: Run, attribute: str, request_id: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """Return a numeric attribute of requests, NaN where they have none, shape `(n,)`."""
+    name = ATTRIBUTE_PREFIX + attribute
+    table = run.table("requests", ["request_id", name])
+    places = Places(int64s(table, "request_id")).of(request_id)
+    values = table[name].cast(pa.float64()).to_numpy(zero_copy_only=False)
+    return np.asarray(values[places], np.float64)
 
 
 def _is_number(table: pa.Table, name: str) -> bool:

@@ -288,6 +288,12 @@ class Run:
 
         return slices(self, by, q)
 
+    def drift(self, baseline: Run | None = None) -> pd.DataFrame:
+        """Return one row per thing that drifted during the run, or since a baseline."""
+        from latprof.analysis.drift.drift import drift
+
+        return drift(self, baseline)
+
     def diagnose(
         self,
         baseline: Run | None = None,

@@ -164,7 +164,7 @@ class Case:
     @property
     def open_loop(self) -> bool:
         """Whether requests came by a plan, so that they could queue."""
-        return "arrivals" in self.manifest
+        return self.manifest.get("arrivals") is not None
 
     @property
     def workers(self) -> int | None:

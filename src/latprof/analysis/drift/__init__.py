@@ -1,0 +1,1 @@
+"""What changed while a service ran, or since an earlier run: arrivals, inputs, and the service."""
