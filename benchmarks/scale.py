@@ -10,11 +10,7 @@ size of its spool. Requests have five stages with a little work in each; the pro
 from __future__ import annotations
 
 import contextlib
-import json
 import random
-import resource
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -24,6 +20,7 @@ import psutil
 
 from figures import Figure, report
 from rounds import interleaved, ratio, spread
+from steps import outcome, start, take
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,16 +91,6 @@ def steady(folder: str) -> dict[str, float]:
     return {"seconds": (time.perf_counter_ns() - begun_ns) / 1e9}
 
 
-def peak_bytes() -> int:
-    """Return the largest resident size of this process; on Linux not that of its parent before."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmHWM"):
-                return int(line.split()[1]) * 1024
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
 # --------------------------------------------------------- watching from outside
 
 
@@ -115,19 +102,8 @@ class Sample(NamedTuple):
     spool_bytes: int
 
 
-def start(step: str, *arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, __file__, step, *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - this script
-
-
-def outcome(process: subprocess.Popen[str]) -> dict[str, Any]:
-    out, _ = process.communicate()
-    assert process.returncode == 0, f"a step failed: {process.args}"
-    return dict(json.loads(out))
-
-
 def watched(folder: Path, spans: int) -> tuple[dict[str, Any], list[Sample]]:
-    process = start("record", str(folder), str(spans))
+    process = start(__file__, "record", str(folder), str(spans))
     samples = []
     seen = psutil.Process(process.pid)
     while process.poll() is None:
@@ -177,7 +153,7 @@ def recording_figures(folder: Path, sizes: tuple[int, ...]) -> Iterator[Figure]:
     yield Figure("finishing: spool to Parquet", packing[-1] * spans / 1e9, "s")
     yield Figure("finishing, peak of memory", done["peak_bytes"] / GIB, "GiB")
     yield linear("finishing", sizes, spread([packing[-1] / packing[0]]))
-    found = outcome(start("steady", str(folder / str(spans))))
+    found = outcome(start(__file__, "steady", str(folder / str(spans))))
     note = f"{spans // len(STAGES):,} requests; part of finishing unless a warm-up is given"
     yield Figure("finding the steady phase", found["seconds"], "s", note=note)
 
@@ -189,7 +165,7 @@ def linear(what: str, sizes: tuple[int, ...], times: Spread) -> Figure:
 
 def size_figures(folder: Path, spans: int) -> Iterator[Figure]:
     run = folder / str(spans)
-    memory = outcome(start("load", str(run)))
+    memory = outcome(start(__file__, "load", str(run)))
     yield Figure("in memory as columns", memory["bytes"], "B/span", at_most=80.0)
     on_disk = (run / "spans.parquet").stat().st_size / spans
     yield Figure("on disk, spans.parquet", on_disk, "B/span", at_most=16.0)
@@ -201,7 +177,7 @@ def breakdown_figures(folder: Path, sizes: tuple[int, ...], rounds: int) -> Iter
     peaks = []
 
     def seconds(spans: int) -> float:
-        done = outcome(start("breakdown", str(folder / str(spans))))
+        done = outcome(start(__file__, "breakdown", str(folder / str(spans))))
         peaks.append(done["peak_bytes"])
         return float(done["seconds"])
 
@@ -227,8 +203,5 @@ def measure(quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - as `report` call
 
 if __name__ == "__main__":
     steps = {"record": record, "steady": steady, "load": load, "breakdown": breakdown}
-    if len(sys.argv) > 1 and sys.argv[1] in steps:
-        figures = steps[sys.argv[1]](*sys.argv[2:])
-        print(json.dumps(figures | {"peak_bytes": peak_bytes()}))
-    else:
+    if not take(steps):
         report(str(__doc__), measure)

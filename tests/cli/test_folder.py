@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latprof.cli import folder
-from latprof.cli.folder import fresh_folder
+from latprof.cli.folder import fresh_folder, shown
 
 
 def test_it_is_named_by_time_and_target():
@@ -39,3 +39,8 @@ def test_two_in_one_second_do_not_meet(monkeypatch):
         found.mkdir(parents=True)
         names.append(found.name)
     assert names == ["20260131T120000Z-a-b", "20260131T120000Z-a-b-2", "20260131T120000Z-a-b-3"]
+
+
+def test_a_path_is_shown_as_it_is_written_from_here(tmp_path, workplace):
+    assert shown(workplace / "runs" / "a") == "runs/a"
+    assert shown(tmp_path.parent / "b") == str(tmp_path.parent / "b")

@@ -71,6 +71,9 @@ def test_a_plot_goes_where_it_is_told(cli, saved, workplace):
         (["--out", "a.pdf"], "a.pdf"),
         (["--plot", "cdf", "--out", "a.bmp"], "a.bmp"),
         (["--out", "no/where/a.md"], "no/where"),
+        (["--mlperf", "--format", "html"], "--mlperf goes to the screen"),
+        (["--mlperf", "--plot", "cdf"], "--mlperf goes to the screen"),
+        (["--bound-ms", "15"], "a run of Poisson"),
     ],
 )
 def test_what_cannot_be_done_is_told_in_one_line(cli, saved, words, said):
@@ -89,3 +92,31 @@ def test_an_invalid_run_ends_with_three(cli, workplace):
     (workplace / "texts.txt").write_text("a\n")
     cli("profile", "service.py:failing", "--inputs", "texts.txt", "--out", "out", "--no-progress")
     assert cli("report", "out").code == ExitCode.INVALID
+
+
+def test_mlperf_is_added_where_it_was_asked_for(cli, saved):
+    assert "MLPerf" not in cli("report", saved.path).out
+    screen = cli("report", saved.path, "--mlperf").out
+    assert screen.startswith(cli("report", saved.path).out)
+    assert re.search(r"MLPerf SingleStream: p90 latency \d.*, no valid result", screen)
+    assert re.search(r"duration +600 s +\d.* not met", screen)
+    assert re.search(r"early stopping: .*with 99 % confidence", screen)
+    told = json.loads(cli("report", saved.path, "--mlperf", "--json").out)["mlperf"]
+    assert (told["scenario"], told["valid"]) == ("SingleStream", False)
+    assert "MLPerf SingleStream" in cli("report", saved.path, "--mlperf", "--format", "md").out
+
+
+def test_a_bound_is_judged_for_the_server(cli, workplace):
+    options = ("--scenario", "poisson", "--rate", 400, "--requests", 80, "--out", "out")
+    cli("profile", "service.py:make", *options, "--no-progress")
+    screen = cli("report", "out", "--bound-ms", "1000").out
+    assert re.search(r"MLPerf Server: p99 latency", screen)
+    assert re.search(r"queries +459 for 0 above 1.00 s +80 +not met", screen)
+
+
+def test_what_mlperf_does_not_know_is_told(cli, workplace):
+    options = ("--scenario", "constant", "--rate", 400, "--requests", 10, "--out", "out")
+    cli("profile", "service.py:make", *options, "--no-progress")
+    answer = cli("report", "out", "--mlperf")
+    assert answer.code == ExitCode.USAGE
+    assert "MLPerf has no scenario like Constant" in answer.err

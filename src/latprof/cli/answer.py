@@ -6,11 +6,13 @@ import json
 from typing import TYPE_CHECKING, Any, TextIO
 
 from latprof.cli.exits import ExitCode
+from latprof.cli.folder import shown
 from latprof.cli.streams import console
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from latprof.run.mlperf import Mlperf
     from latprof.run.model import Run
 
 __all__ = ["document", "exit_code", "print_json", "print_screen"]
@@ -24,9 +26,16 @@ def print_screen(run: Run, stdout: TextIO) -> None:
     show(summary(run), console(stdout))
 
 
-def print_json(run: Run, stdout: TextIO, png: Path | None = None) -> None:
+def print_json(
+    run: Run, stdout: TextIO, png: Path | None = None, mlperf: Mlperf | None = None
+) -> None:
     """Print a run as one JSON document, the same shape from every verb."""
-    json.dump(document(run, png), stdout, indent=2, allow_nan=False)
+    told = document(run, png)
+    if mlperf is not None:
+        from latprof.report.mlperf import data
+
+        told["mlperf"] = data(mlperf)
+    json.dump(told, stdout, indent=2, allow_nan=False)
     stdout.write("\n")
 
 
@@ -42,7 +51,7 @@ def document(run: Run, png: Path | None = None) -> dict[str, Any]:
     """
     from latprof.report.data import as_data
 
-    return {"run": str(run.path), "png": None if png is None else str(png), **as_data(run)}
+    return {"run": shown(run.path), "png": None if png is None else shown(png), **as_data(run)}
 
 
 def exit_code(run: Run) -> ExitCode:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from latprof.cli.answer import exit_code, print_json, print_screen
-from latprof.cli.folder import fresh_folder
+from latprof.cli.folder import fresh_folder, shown
 from latprof.cli.interrupt import kept, raise_if_interrupted
 from latprof.cli.streams import reserved_stdout
 from latprof.units import share_text
@@ -85,8 +85,9 @@ def _recorded(variant: Variant, requests: int, out: Path) -> Run:
 
 
 def _say_next(run: Run, png: Path, variant: Variant, stdout: TextIO) -> None:
-    stdout.write(f"\nrun      {run.path}\npicture  {png}\n\n{_finding(run)}\n")
-    place = shlex.quote(str(run.path))
+    place = shown(run.path)
+    stdout.write(f"\nrun      {place}\npicture  {shown(png)}\n\n{_finding(run)}\n")
+    place = shlex.quote(place)
     steps = NEXT[variant].items()
     stdout.writelines(f"  {step.format(run=place)}\n      {why}\n" for step, why in steps)
 

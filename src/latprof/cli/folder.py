@@ -1,4 +1,4 @@
-"""The folder of a run that was given none: named by when and what, so that a listing is a diary."""
+"""The folder of a run: its name where none was given, and how it is written from here."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
-__all__ = ["fresh_folder"]
+__all__ = ["fresh_folder", "shown"]
 
 PARENT = Path("runs")
 _LONGEST_NAME = 60
 
 
 def fresh_folder(target: str) -> Path:
-    """Return a folder that is not there yet: `runs/<UTC time>-<target>`.
+    """Return a folder that is not there yet: `runs/<UTC time>-<target>`, so a listing is a diary.
 
     Args:
         target: What is profiled; only what every file system takes is kept of it.
@@ -27,3 +27,13 @@ def fresh_folder(target: str) -> Path:
     base = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{name}"
     names = itertools.chain([base], (f"{base}-{n}" for n in itertools.count(2)))
     return next(folder for name in names if not (folder := PARENT / name).exists())
+
+
+def shown(path: Path) -> str:
+    """Return a path as it is written from here: relative where it lies below.
+
+    >>> shown(Path("runs/today").absolute())
+    'runs/today'
+    """
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -6,6 +6,8 @@ import contextlib
 import shlex
 from typing import TYPE_CHECKING
 
+from latprof.cli.folder import shown
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -18,12 +20,13 @@ __all__ = ["kept", "raise_if_interrupted"]
 @contextlib.contextmanager
 def kept(folder: Path) -> Iterator[None]:
     """Let an interrupt that breaks a recording off say how to finish what it has written."""
+    place = folder.absolute()  # the target may have gone elsewhere meanwhile
     try:
         yield
     except KeyboardInterrupt:
-        if (folder / "run.json").exists():
+        if (place / "run.json").exists():
             raise KeyboardInterrupt(
-                f"finish it with latprof recover {shlex.quote(str(folder))}"
+                f"finish it with latprof recover {shlex.quote(shown(place))}"
             ) from None
         raise
 
@@ -36,4 +39,4 @@ def raise_if_interrupted(run: Run) -> None:
     """
     if run.manifest["interrupted"]:
         requests = run.manifest["counts"]["requests"]
-        raise KeyboardInterrupt(f"{requests:,} requests are kept in {run.path}")
+        raise KeyboardInterrupt(f"{requests:,} requests are kept in {shown(run.path)}")

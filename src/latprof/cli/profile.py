@@ -12,7 +12,7 @@ import typer
 
 from latprof.cli import scenario as load
 from latprof.cli.answer import exit_code, print_json, print_screen
-from latprof.cli.folder import fresh_folder
+from latprof.cli.folder import fresh_folder, shown
 from latprof.cli.inputs import read_inputs
 from latprof.cli.interrupt import kept, raise_if_interrupted
 from latprof.cli.isolation import isolation
@@ -208,5 +208,6 @@ def _answer(run: Run, stdout: TextIO, *, as_json: bool) -> None:
         print_json(run, stdout)
         return
     print_screen(run, stdout)
-    stdout.write(f"\nrun      {run.path}\n")
-    stdout.write(f"picture  latprof report {shlex.quote(str(run.path))} --plot breakdown\n")
+    place = shown(run.path)
+    stdout.write(f"\nrun      {place}\n")
+    stdout.write(f"picture  latprof report {shlex.quote(place)} --plot breakdown\n")

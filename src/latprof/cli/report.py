@@ -13,6 +13,7 @@ from latprof.cli.answer import exit_code, print_json, print_screen
 from latprof.errors import UsageError
 
 if TYPE_CHECKING:
+    from latprof.run.mlperf import Mlperf
     from latprof.run.model import Run
 
 __all__ = ["report"]
@@ -53,6 +54,13 @@ def report(
             "chooses the format.",
         ),
     ] = None,
+    mlperf: Annotated[
+        bool, typer.Option("--mlperf", help="Add what MLPerf would report of this scenario.")
+    ] = False,
+    bound_ms: Annotated[
+        float | None,
+        typer.Option(metavar="MS", help="What the p99 of MLPerf's Server has to keep below."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
 ) -> int:
     """Show a saved run, or write it to a file."""
@@ -60,7 +68,9 @@ def report(
 
     wanted = Format.JSON if as_json else spelling
     _refuse_contradictions(wanted, plot, out)
+    _refuse_mlperf_elsewhere(wanted, plot or out, mlperf=mlperf or bound_ms is not None)
     opened = open_run(run)
+    found = opened.mlperf(bound_ms) if mlperf or bound_ms is not None else None
     if plot is not None:
         picture = out or opened.path / f"{plot}.png"
         opened.plot(plot, picture)
@@ -68,7 +78,7 @@ def report(
     elif out is not None:
         sys.stdout.write(f"{opened.report(out)}\n")
     else:
-        _print(opened, wanted or Format.TERMINAL)
+        _print(opened, wanted or Format.TERMINAL, found)
     return exit_code(opened)
 
 
@@ -80,18 +90,37 @@ def _refuse_contradictions(wanted: Format | None, plot: Plot | None, out: Path |
         raise UsageError(f"--format {wanted} does not go into {out}: end it in {endings[0]}")
 
 
-def _print(run: Run, wanted: Format) -> None:
+def _refuse_mlperf_elsewhere(wanted: Format | None, target: object, *, mlperf: bool) -> None:
+    if mlperf and (target is not None or wanted is Format.HTML):
+        raise UsageError("--mlperf goes to the screen, or out as --format md or json")
+
+
+def _print(run: Run, wanted: Format, found: Mlperf | None) -> None:
     if wanted is Format.TERMINAL:
         print_screen(run, sys.stdout)
+        if found is not None:
+            sys.stdout.write("\n")
+            _show(found)
     elif wanted is Format.JSON:
-        print_json(run, sys.stdout)
+        print_json(run, sys.stdout, mlperf=found)
     else:
-        sys.stdout.write(_spelled(run, wanted))
+        sys.stdout.write(_spelled(run, wanted, found))
 
 
-def _spelled(run: Run, wanted: Format) -> str:
+def _show(found: Mlperf) -> None:
+    from latprof.cli.streams import console
+    from latprof.report.mlperf import document
+    from latprof.report.terminal import show
+
+    show(document(found), console(sys.stdout))
+
+
+def _spelled(run: Run, wanted: Format, found: Mlperf | None) -> str:
     from latprof.report.markdown import markdown
+    from latprof.report.mlperf import document
     from latprof.report.page import page
     from latprof.report.summary import summary
 
-    return page(run) if wanted is Format.HTML else markdown(summary(run))
+    if wanted is Format.HTML:
+        return page(run)
+    return markdown(summary(run)) + ("" if found is None else f"\n{markdown(document(found))}")

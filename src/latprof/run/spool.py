@@ -70,7 +70,7 @@ class Spool:
     """
 
     def __init__(self, folder: Path | str, manifest: Mapping[str, Any]) -> None:
-        self.folder = as_folder(folder)
+        self.folder = as_folder(folder).absolute()  # the program may go elsewhere meanwhile
         self._manifest = run_json.fresh(manifest)
         self._streams: dict[str, _Stream] = {}
         with refusals(self.folder):

@@ -69,6 +69,19 @@ def holds_the_interpreter(x):
     time.sleep(0.02)
 
 
+def hangs(x):
+    if x % 10 == 3:
+        time.sleep(600)
+
+
+def batched():
+    def double(values):
+        time.sleep(0.002)
+        return [2 * each for each in values]
+
+    return latprof.Batcher(double, max_batch=4, max_delay_ms=2)
+
+
 def leaks(x):
     threading.Thread(target=time.sleep, args=(600,)).start()
 

@@ -147,6 +147,35 @@ def test_a_target_that_holds_the_interpreter_is_ended(isolated, monkeypatch):
     assert "holds_the_interpreter" in raised.value.output
 
 
+@pytest.mark.parametrize("workers", [1, 2, 64])
+def test_a_call_that_hangs_costs_its_own_request_only(isolated, workers):
+    scenario = lp.Constant(200, requests=30, workers=workers)
+    run = isolated("hangs", range(30), scenario, timeout=0.3)
+    status = run.requests.sort_values("request_id")["status"].tolist()
+    assert status == ["timeout" if each % 10 == 3 else "ok" for each in range(30)]
+    assert run.manifest["driver"]["stuck"] == 3
+
+
+def test_a_query_does_not_wait_for_a_sample_beyond_its_timeout(isolated):
+    run = isolated("hangs", range(24), lp.MultiStream(samples=4), timeout=0.3)
+    requests = run.requests.sort_values("request_id")
+    status = requests["status"].tolist()
+    assert status == ["timeout" if each % 10 == 3 else "ok" for each in range(24)]
+    assert (
+        requests.groupby(requests["request_id"] // 4)["intended_ns"].nunique().tolist() == [1] * 6
+    )
+
+
+def test_batches_are_gathered_in_the_other_process(isolated):
+    run = isolated("batched", range(100), lp.Constant(1_000, requests=100, workers=8))
+    requests = run.requests
+    assert requests["status"].tolist() == ["ok"] * 100
+    assert requests["batch_id"].notna().all()
+    sizes = requests.groupby("batch_id").size()
+    assert 1 < sizes.max() <= 4
+    assert "queue" in run.stages
+
+
 def test_whatever_it_raises_is_an_error_row(isolated):
     run = isolated("raises", range(6))
     assert run.requests["status"].tolist() == ["error"] * 6
