@@ -194,7 +194,10 @@ def _of_stage(stage: str, blocked: float, regular: float, slowed: float) -> tupl
             "run.spans",
         ),
         Evidence(
-            f"blocked share of {stage}", f"{blocked:.0%}", f"above {_BLOCKED:.0%}", "run.breakdown()"
+            f"blocked share of {stage}",
+            f"{blocked:.0%}",
+            f"above {_BLOCKED:.0%}",
+            "run.breakdown()",
         ),
     )
 

@@ -29,11 +29,13 @@ Rows = npt.NDArray[np.intp]
 
 _CAUSE = "rare_stall"
 _FEWEST = 4  # stalls: fewer are an accident
+_FEWEST_BETWEEN = 8  # outside stages, where nobody tells how long a thread had no core
 _RARE = 0.05  # of the requests at most: else it is how the service is
 _APART = 1.8  # times the longest other passage: chance leaves gaps of up to 1.6 in long tails
 _TIMES = 3.0  # the usual time of the stage, and
 _OF_REQUEST = 0.5  # of the usual request
 _OF_EXCESS = 0.7  # of what slow requests take longer is in this one stage
+_ELSEWHERE = 0.5  # as many in other parts: then the whole process stands still, in no stage
 _SAME_BURST = 3  # requests: stalls that close to each other are one
 _FOLLOWS = 0.5  # of the stalls are of inputs that always stall
 
@@ -90,15 +92,30 @@ def _stalls(case: Case, part: str, paused: Floats) -> _Stalls | None:
     if ratios[cut] < _APART or shortest < needed:
         return None
     row = np.flatnonzero(own >= shortest)
-    if 1 + int(np.sum(np.diff(row) > _SAME_BURST)) < _FEWEST:
+    if 1 + int(np.sum(np.diff(row) > _SAME_BURST)) < (
+        _FEWEST_BETWEEN if part == UNTRACKED else _FEWEST
+    ):
         return None
-    extra = own[row] - usual
+    wall = case.wall(part)
+    extra = wall[row] - np.median(wall)  # in company of others it waits for a core too
     slower = np.maximum(case.service[row] - np.median(case.service), 1.0)
     concentration = float(np.median(np.minimum(extra / slower, 1.0)))
     if concentration < _OF_EXCESS:
         return None
+    if _elsewhere(case, part, shortest, paused) > _ELSEWHERE * row.size:
+        return None
     blocked = _blocked_share(case, part, row, extra)
     return _Stalls(part, row, extra, shortest, float(top[cut]), concentration, blocked)
+
+
+def _elsewhere(case: Case, part: str, shortest: float, paused: Floats) -> int:
+    """Return in how many requests another part takes half a stall, or more, longer than usual.
+
+    Who waits for the interpreter, or is stopped from outside, is so wherever it runs.
+    """
+    others = (_own_time(case, other, paused) for other in case.parts if other != part)
+    longer = [own - np.median(own) >= 0.5 * shortest for own in others]
+    return int(np.any(longer, axis=0).sum()) if longer else 0
 
 
 def _own_time(case: Case, part: str, paused: Floats) -> Floats:
@@ -110,7 +127,7 @@ def _own_time(case: Case, part: str, paused: Floats) -> Floats:
 
 def _paused(case: Case) -> Floats:
     """Return how long collections paused each request."""
-    ended, lengths = case.signals.events("gc_pause_ns")
+    ended, lengths = case.signals.points("gc_pause_ns")
     began = ended - lengths
     requests = case.requests
     paused = np.zeros(case.n)
@@ -130,8 +147,8 @@ def _blocked_share(case: Case, part: str, row: Rows, extra: Floats) -> float | N
     blocked = case.blocked(part)
     if blocked is None:
         return None
-    more = blocked[row] - np.median(blocked)
-    return float(np.clip(more.sum() / max(extra.sum(), 1.0), 0.0, 1.0))
+    more = float((blocked[row] - np.median(blocked)).sum())
+    return min(max(more / max(float(extra.sum()), 1.0), 0.0), 1.0)
 
 
 def _follows_input(case: Case, row: Rows) -> bool:
@@ -161,7 +178,7 @@ def _suspicion(case: Case, stalls: _Stalls) -> Suspicion:
         ),
         evidence=tuple(_evidence(case, stalls, where)),
         advice="Take what happens there now and then out of the request: do it before, or beside",
-        refuted_by="Leave out what happens there now and then: if requests stall on, it is not that.",
+        refuted_by="Leave out what happens now and then: if requests stall on, it is not that.",
         after_ns=case.without(saved),
         level="tail",
     )
