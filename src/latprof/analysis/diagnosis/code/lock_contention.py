@@ -100,8 +100,7 @@ def _before_stretches(case: Case) -> Iterator[_Wait]:
         ]
         if signs:
             handed, name, apart = max(signs)
-            base = float(np.quantile(length, 0.05))
-            waited = np.maximum(length - base, 0.0)
+            waited = _waited(found, outs[name])
             evidence = _of_gap(before, name, handed, apart)
             yield _Wait(UNTRACKED, before, found.row, waited, evidence)
 
@@ -119,6 +118,14 @@ def _handed_over(length: Floats, leave_ns: Int64s, out: Passages) -> float:
     before = np.searchsorted(outs, ends, "right") - 1
     since = np.where(before >= 0, ends - outs[before], np.iinfo(np.int64).max)
     return float(np.mean(since <= within + _OPEN_NS))
+
+
+def _waited(wait: Passages, out: Passages) -> Floats:
+    """Return how long each waited for the one that came out before it went in."""
+    outs = np.sort(out.leave_ns)
+    before = np.searchsorted(outs, wait.leave_ns + _OPEN_NS, "right") - 1
+    came_out = np.where(before >= 0, outs[before], wait.enter_ns)
+    return np.clip(came_out - wait.enter_ns, 0, wait.length_ns)
 
 
 def _exclusive(wait: Passages, out: Passages) -> tuple[float, float] | None:
