@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from latprof.analysis.replay import highest_rate, replayed, starts
+from latprof.analysis.replay import course, highest_rate, replayed, starts
 
 N = 1_000_000
 
@@ -71,3 +71,15 @@ def test_rates_of_one_seed_are_one_pattern_stretched():
     slow, fast = (replayed(services_ns, rate, seed=1) for rate in (10.0, 500_000.0))
     assert slow.size == fast.size == 47_500
     assert slow.mean() < fast.mean()
+
+
+def test_a_course_climbs_to_a_full_queue():
+    services_ns = np.random.default_rng(0).exponential(5e6, 4_000).astype(np.int64)
+    climbs = course(services_ns, workers=1, q=0.95)
+    rates, values = map(np.array, zip(*climbs, strict=True))
+    assert np.all(np.diff(rates) > 0)
+    assert np.all(np.diff(values) > 0)
+    full = 1e9 / services_ns.mean()
+    assert rates[[0, -1]] == pytest.approx([0.02 * full, 0.98 * full])
+    half = values[np.argmin(np.abs(rates - full / 2))]
+    assert half == pytest.approx(3 / (full / 2) * 1e9, rel=0.15)  # of M/M/1: ln 20 / (mu - lambda)

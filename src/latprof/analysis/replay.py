@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["highest_rate", "replayed", "starts"]
+__all__ = ["course", "highest_rate", "replayed", "starts"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -20,6 +20,8 @@ _REQUESTS = 50_000  # a p99 of so many scatters by less than that of the recorde
 _FULLEST = 0.98  # busy share of the workers: beyond it, no replay is long enough
 _EMPTIEST = 0.02
 _HALVINGS = 12  # the rate to a thousandth
+_STOPS = 33  # of a course: 3 % of the full rate from one to the next
+_REQUESTS_A_STOP = 20_000  # a picture needs no more
 _LEFT_OUT = 0.05  # the queue is empty at the beginning: the first twentieth fills it
 
 
@@ -113,3 +115,33 @@ def highest_rate(
         else:
             high = middle
     return low
+
+
+def course(
+    services_ns: npt.NDArray[np.int64], workers: int, q: float, seed: int = 0
+) -> tuple[tuple[float, float], ...]:
+    """Return how a quantile of response time climbs with the rate: slowly at first, then steeply.
+
+    Args:
+        services_ns: As recorded, shape `(n,)`, at least one of them above 0.
+        workers: How many requests are served at once.
+        q: Which quantile.
+        seed: Of arrivals and draws.
+
+    Returns:
+        Pairs of a rate a second and the quantile in ns, from 2 % to 98 % of what the workers can
+        do.
+
+    >>> climbs = course(np.full(9, 1_000_000), workers=1, q=0.99)
+    >>> climbs[0][1] < 1.1e6 < 20e6 < climbs[-1][1]
+    True
+    """
+    full = workers * 1e9 / float(services_ns.mean())
+    rates = full * np.linspace(_EMPTIEST, _FULLEST, _STOPS)
+    loads = (
+        replayed(services_ns, rate, workers, requests=_REQUESTS_A_STOP, seed=seed) for rate in rates
+    )
+    return tuple(
+        (float(rate), float(np.quantile(responses, q)))
+        for rate, responses in zip(rates, loads, strict=True)
+    )

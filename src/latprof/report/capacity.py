@@ -82,6 +82,7 @@ def data(capacity: Capacity) -> dict[str, Any]:
         "rate": capacity.rate,
         "first_failed": capacity.first_failed,
         "expected": capacity.expected,
+        "course": [{"rate": rate, "ns": value} for rate, value in capacity.course],
         "workers": capacity.workers,
         "seed": capacity.seed,
         "requests": capacity.requests,

@@ -39,6 +39,8 @@ class Capacity:
         alone: The target with one request at a time.
         trials: In the order in which they were made.
         expected: Where replaying the target alone expected the answer; None where it was not asked.
+        course: Rates, and what replaying the target alone expects there in ns, of the first term
+            about the whole response; empty where there is no such term, or nobody waits.
         drift: How the first load, repeated at the end, differed; empty where it did not.
         stopped: Why the search ended early; empty where it did not.
         interrupted: Ctrl-C ended it.
@@ -56,6 +58,7 @@ class Capacity:
     alone: Trial
     trials: tuple[Trial, ...]
     expected: float | None
+    course: tuple[tuple[float, float], ...] = ()
     drift: str = ""
     stopped: str = ""
     interrupted: bool = False

@@ -203,10 +203,21 @@ class _Search:
             alone=self._alone.trial,
             trials=tuple(self._journal.trials),
             expected=self._expected or None,
+            course=self._course(),
             drift=drift,
             stopped=stopped,
             interrupted=self._interrupted,
         )
+
+    def _course(self) -> tuple[tuple[float, float], ...]:
+        """Return what the target alone lets expect at each rate."""
+        from latprof.analysis.replay import course
+
+        services_ns = self._alone.services_ns
+        term = next((each for each in self._terms if each.limit_ns and each.stage is None), None)
+        if term is None or self._workers is None or not services_ns.any():
+            return ()
+        return course(services_ns, self._workers, term.q, self._journal.seed)
 
 
 def _finding(passed: Trial | None, failed: Trial | None, search: Bisection) -> Finding:

@@ -1,4 +1,4 @@
-"""Latency against the offered rate, with the limit and the rate up to which it is kept."""
+"""Latency against the offered rate: what was measured, the limit, and where the knee lies."""
 
 from __future__ import annotations
 
@@ -36,10 +36,14 @@ _LOOKS = {
     Outcome.UNDECIDED: ("d", WARNING, "undecided: no pass"),
 }
 _ROOM = 1.35  # above and below what is drawn, on a logarithmic axis
+_STEEP = 3.0  # times the limit: how far up the climb behind the knee is followed
 
 
 def capacity_plot(capacity: Capacity, path: Path | str | None = None) -> Picture:
     """Return latency against the offered rate, trial by trial; save it too where `path` is given.
+
+    Behind the trials stands what a replay of the target alone expects: where it turns steep is the
+    knee.
 
     Args:
         capacity: Of the first term of its SLO that limits a latency.
@@ -78,8 +82,9 @@ def _draw(axes: Axes, capacity: Capacity, term: Term) -> None:
         (trial, reading)
         for trial in deciding(capacity.trials)
         for reading in trial.readings
-        if reading.term == term and reading.value is not None and np.isfinite(reading.value)
+        if reading.term == term and _height(reading) is not None
     ]
+    _course(axes, capacity, term, divisor)
     _marks(axes, points, divisor)
     axes.axhline(limit_ns / divisor, color=BAD, linewidth=1.4, linestyle="--", label=str(term))
     if capacity.rate is not None:
@@ -91,7 +96,10 @@ def _draw(axes: Axes, capacity: Capacity, term: Term) -> None:
             zorder=0,
             label="holds up to here",
         )
-    values = [limit_ns, *(reading.value or limit_ns for _, reading in points)]
+    values = [limit_ns, *(_height(reading) or limit_ns for _, reading in points)]
+    values += [
+        value for _, value in capacity.course if value < _STEEP * limit_ns and not term.stage
+    ]
     low, high = min(values) / divisor / _ROOM, max(values) / divisor * _ROOM
     axes.set_yscale("log")
     axes.set_ylim(low, high)
@@ -102,29 +110,46 @@ def _draw(axes: Axes, capacity: Capacity, term: Term) -> None:
     legend(axes, *axes.get_legend_handles_labels(), WIDTH - 0.8)
 
 
-def _marks(axes: Axes, points: list[tuple[Trial, Reading]], divisor: float) -> None:
+def _course(axes: Axes, capacity: Capacity, term: Term, divisor: float) -> None:
+    """Draw what is expected, as far up as it can be seen and as far right as it is of interest."""
+    if term.stage is not None or not capacity.course:
+        return
+    tried = max((trial.rate for trial in capacity.trials), default=0.0)
+    steep = _STEEP * (term.limit_ns or 0.0)
+    shown = [(r, v) for r, v in capacity.course if v < steep or r <= tried]
     axes.plot(
-        [trial.rate for trial, _ in points],
-        [(reading.value or 0.0) / divisor for _, reading in points],
+        [rate for rate, _ in shown],
+        [value / divisor for _, value in shown],
         color=INK,
-        linewidth=1.0,
-        alpha=0.35,
+        linewidth=1.2,
+        alpha=0.45,
+        zorder=1,
+        label="expected of the target alone",
     )
+
+
+def _marks(axes: Axes, points: list[tuple[Trial, Reading]], divisor: float) -> None:
     for outcome, (marker, colour, words) in _LOOKS.items():
         chosen = [(t, r) for t, r in points if t.outcome is outcome]
         if not chosen:
             continue
         rates = [trial.rate for trial, _ in chosen]
-        values = np.array([reading.value or 0.0 for _, reading in chosen]) / divisor
+        values = np.array([_height(reading) for _, reading in chosen]) / divisor
         ends = np.array([_ends(reading) for _, reading in chosen]).T / divisor
         spread = np.abs(ends - values)
         axes.errorbar(rates, values, yerr=spread, fmt="none", ecolor=colour, elinewidth=1.6)
         axes.plot(rates, values, marker, color=colour, markersize=7, label=words)
 
 
+def _height(reading: Reading) -> float | None:
+    """Return the value; where the sample cannot carry it, the least that it can be."""
+    value = reading.low if reading.value is None else reading.value
+    return None if value is None or not np.isfinite(value) else value
+
+
 def _ends(reading: Reading) -> tuple[float, float]:
     """Return the interval; where it has no bound, the value itself."""
-    value = reading.value or 0.0
+    value = _height(reading) or 0.0
     low = value if reading.low is None else reading.low
     high = value if reading.high is None or not np.isfinite(reading.high) else reading.high
     return low, high
