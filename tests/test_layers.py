@@ -29,7 +29,8 @@ LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 # called.
 DOORS = {
     *("run/model.py", "run/recover.py", "backends/model.py", "load/duel/model.py"),
-    *("analysis/diagnosis/finding.py", "analysis/whatif/prediction.py"),
+    *("analysis/diagnosis/finding.py", "analysis/whatif/plan.py"),
+    "analysis/whatif/prediction.py",
     *("load/capacity/model.py", "load/capacity/probe.py", "load/capacity/search.py"),
 }
 FILES = sorted(path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py"))

@@ -12,7 +12,9 @@ if TYPE_CHECKING:  # `as` says to type checkers that the name is public here
     from typing import Any
 
     from latprof.analysis.ops.reading import read_ops as read_ops
+    from latprof.analysis.whatif.plan import CapacityPlan as CapacityPlan
     from latprof.analysis.whatif.prediction import Prediction as Prediction
+    from latprof.analysis.whatif.replicas import plan_capacity as plan_capacity
     from latprof.backends.registry import backends as backends
     from latprof.backends.registry import load_model as load_model
     from latprof.errors import BackendUnavailable as BackendUnavailable
@@ -62,7 +64,9 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "latprof.analysis.ops.reading": ("read_ops",),
+    "latprof.analysis.whatif.plan": ("CapacityPlan",),
     "latprof.analysis.whatif.prediction": ("Prediction",),
+    "latprof.analysis.whatif.replicas": ("plan_capacity",),
     "latprof.backends": ("backends",),
     "latprof.backends.registry": ("load_model",),
     "latprof.errors": (

@@ -11,17 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latprof.analysis.replay import starts
-from latprof.analysis.whatif.engine import Servers, busy_at, finishes
+from latprof.analysis.whatif.engine import Pauses, Servers, busy_at, finishes
 
 N = 1_000_000
 RHOS = (0.5, 0.8)
 
 
-def responses(services, rho, workers=1, seed=1, **more):
+def responses(services, rho, workers=1, seed=1):
     """Return response times under Poisson arrivals, after a twentieth that fills the queue."""
     rate = workers * rho / services.mean()
     arrivals = np.cumsum(np.random.default_rng(seed).exponential(1 / rate, services.size))
-    answered = finishes(arrivals, services, Servers(workers, **more)) - arrivals
+    answered = finishes(arrivals, services, Servers(workers)) - arrivals
     return answered[services.size // 20 :]
 
 
@@ -83,8 +83,12 @@ def test_more_workers_and_shorter_services_keep_nobody_longer(gaps, seed):
 def test_a_sleeping_worker_begins_later_and_a_busy_one_slower():
     arrivals = np.array([0.0, 1.0, 100.0])
     services = np.full(3, 10.0)
-    servers = Servers(1, (1.0, 2.0), idle_ns=3.0, busy_ns=0.5)
-    assert finishes(arrivals, services, servers).tolist() == [13.0, 33.5, 113.0]
+    pauses = Pauses(np.full(3, 3.0), np.full(3, 0.5))
+    assert finishes(arrivals, services, Servers(1, (1.0, 2.0)), pauses).tolist() == [
+        13.0,
+        33.5,
+        113.0,
+    ]
 
 
 def test_two_in_service_slow_each_other_by_what_was_found():

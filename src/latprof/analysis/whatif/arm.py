@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from latprof.analysis.whatif.arrivals import Arrivals
 from latprof.analysis.whatif.batching import BatchCost, Policy, batched
-from latprof.analysis.whatif.engine import Servers, finishes
+from latprof.analysis.whatif.engine import Pauses, Servers, finishes
 
 if TYPE_CHECKING:
     from latprof.analysis.whatif.recorded import Chosen
@@ -61,6 +61,7 @@ class Queued:
         counted: Which of them count.
         here: Which of them come at all.
         servers: Who serves them.
+        pauses: What workers take to begin.
     """
 
     arrivals: Arrivals
@@ -68,14 +69,17 @@ class Queued:
     counted: Chosen
     here: Chosen
     servers: Servers
+    pauses: Pauses | None = None
 
     def latencies(self, picked: Indices, *, anew: bool = False) -> Floats:
         """Return the latencies of those of the picked requests that count."""
         here = self.here[picked]
         instants = self.arrivals.anew(picked) if anew else self.arrivals.of(picked)
         arrivals = instants[here]
-        through = finishes(arrivals, self.services[picked][here], self.servers)
-        return np.asarray((through - arrivals)[self.counted[picked][here]])
+        kept = picked[here]
+        pauses = None if self.pauses is None else self.pauses.pick(kept)
+        through = finishes(arrivals, self.services[kept], self.servers, pauses)
+        return np.asarray((through - arrivals)[self.counted[kept]])
 
     @property
     def busy(self) -> float:

@@ -39,5 +39,5 @@ class Arrivals:
         """Return instants of another load like this one; of one seed for one choice of requests."""
         if self.mean_ns is None:
             return self.of(picked)
-        generator = np.random.default_rng([picked.size, int(picked[0])])
+        generator = np.random.default_rng([picked.size, int(picked[0]), int(picked[-1])])
         return np.cumsum(generator.standard_exponential(picked.size) * self.mean_ns)

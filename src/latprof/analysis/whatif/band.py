@@ -12,8 +12,8 @@ __all__ = ["prolonged", "resamples"]
 Indices = npt.NDArray[np.intp]
 
 _LONGEST = 20_000  # requests of one resample; of longer runs, the spread is scaled
-_EFFORT = 2_000_000  # requests replayed for one band, twice
-_FEWEST, _MOST = 40, 200
+_EFFORT = 1_000_000  # requests replayed for one band, twice
+_FEWEST, _MOST = 40, 100
 
 
 def resamples(n: int, seed: int = 0) -> tuple[Iterator[Indices], float]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from latprof.analysis.replay import starts
 
-__all__ = ["Servers", "busy_at", "finishes"]
+__all__ = ["Pauses", "Servers", "busy_at", "finishes"]
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
@@ -28,19 +29,10 @@ class Servers:
         workers: How many at once; None without a limit, where nobody waits.
         factors: What a service time is multiplied with, by how many requests in service an arrival
             finds; the last counts for more of them too.
-        idle_ns: How long a worker that waited takes to begin.
-        busy_ns: How long one that comes from another request takes.
     """
 
     workers: int | None
     factors: tuple[float, ...] = (1.0,)
-    idle_ns: float = 0.0
-    busy_ns: float = 0.0
-
-    @property
-    def plain(self) -> bool:
-        """Whether a request takes as long whatever it finds."""
-        return len(self.factors) == 1 and not self.idle_ns and not self.busy_ns
 
     def factors_of(self, found: Indices) -> Floats:
         """Return the factor of each request by what it found.
@@ -51,34 +43,56 @@ class Servers:
         return np.asarray(self.factors)[np.minimum(found, len(self.factors) - 1)]
 
 
-def finishes(arrivals: Floats, services: Floats, servers: Servers) -> Floats:
+class Pauses(NamedTuple):
+    """How long a worker takes to begin with a request. Both of shape `(n,)`, in ns.
+
+    Attributes:
+        idle: Where it waited for the request: it has to wake up.
+        busy: Where it comes from another.
+    """
+
+    idle: Floats
+    busy: Floats
+
+    def pick(self, chosen: Indices | npt.NDArray[np.bool_]) -> Pauses:
+        """Return those of the chosen requests."""
+        return Pauses(self.idle[chosen], self.busy[chosen])
+
+
+def finishes(
+    arrivals: Floats, services: Floats, servers: Servers, pauses: Pauses | None = None
+) -> Floats:
     """Return when each request of a queue, first come first served, is through.
 
     Args:
         arrivals: In order, shape `(n,)`, in ns.
         services: How long each takes at a factor of 1, shape `(n,)`, in ns.
         servers: Who serves it.
+        pauses: What it takes to begin; None for nothing.
 
     >>> finishes(np.array([0.0, 1.0]), np.array([5.0, 5.0]), Servers(1))
     array([ 5., 10.])
     """
     if servers.workers is None:
-        return arrivals + servers.idle_ns + services * servers.factors[0]
-    if servers.plain:
+        begun = arrivals if pauses is None else arrivals + pauses.idle
+        return begun + services * servers.factors[0]
+    if pauses is None and len(servers.factors) == 1:
         taken = services * servers.factors[0]
         return starts(arrivals, taken, servers.workers) + taken
-    return _stepped(arrivals, services, servers, servers.workers)
+    none = np.zeros(arrivals.size)
+    return _stepped(arrivals, services, servers, servers.workers, pauses or Pauses(none, none))
 
 
-def _stepped(arrivals: Floats, services: Floats, servers: Servers, workers: int) -> Floats:
+def _stepped(
+    arrivals: Floats, services: Floats, servers: Servers, workers: int, pauses: Pauses
+) -> Floats:
     """Serve one request after the other; see `replay.starts` for the source."""
     free = [-np.inf] * workers
-    through = np.empty_like(arrivals)
+    through = []
     factor = [servers.factors[min(n, len(servers.factors) - 1)] for n in range(workers + 1)]
-    alike = len(set(factor)) == 1
-    idle, busy, waited = servers.idle_ns, servers.busy_ns, factor[workers]
-    pairs = zip(arrivals.tolist(), services.tolist(), strict=True)
-    for index, (arrival, service) in enumerate(pairs):
+    alike, waited = len(set(factor)) == 1, factor[workers]
+    columns = (arrivals, services, pauses.idle, pauses.busy)
+    for arrival, service, idle, busy in zip(*(each.tolist() for each in columns), strict=True):
         first = free[0]
         if first > arrival:
             end = first + busy + service * waited
@@ -86,8 +100,8 @@ def _stepped(arrivals: Floats, services: Floats, servers: Servers, workers: int)
             found = 0 if alike else sum([each > arrival for each in free])
             end = arrival + idle + service * factor[found]
         heapq.heapreplace(free, end)
-        through[index] = end
-    return through
+        through.append(end)
+    return np.array(through)
 
 
 def busy_at(arrivals: Floats, finished: Floats, workers: int | None) -> Indices:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,9 +17,11 @@ from latprof.analysis.whatif.levels import factors
 from latprof.analysis.whatif.recorded import Loop
 from latprof.analysis.whatif.refusal import (
     Refusal,
+    drift_of,
     refuse_by_gate,
     refuse_by_load,
     refuse_by_question,
+    refuse_by_record,
     refuse_by_sharing,
 )
 from latprof.analysis.whatif.saving import saving
@@ -33,7 +35,6 @@ __all__ = ["Experiment", "experiment", "servers_of"]
 
 Floats = npt.NDArray[np.float64]
 
-_NOTICED = 0.005  # of the mean service: shorter wake-ups change no quantile that is shown
 _BEYOND_BATCH = 1.5  # times the largest recorded batch
 
 
@@ -47,6 +48,7 @@ class Experiment:
         notes: What is taken for granted.
         left: Recorded requests that count under the change.
         off: How far a replay of the run itself is off, by quantile, as a share.
+        drift: How far the level of service times swung within the run, as a share.
         rate: Arrivals a second under the change; None in a closed loop.
         workers: Requests served at once under the change; None without a limit.
         busy: Share of their time that workers would be busy; None in a closed loop.
@@ -58,6 +60,7 @@ class Experiment:
     after: Arm
     notes: list[str]
     left: int
+    drift: float
     off: dict[float, float] = field(default_factory=dict)
     rate: float | None = None
     workers: int | None = None
@@ -78,7 +81,8 @@ def experiment(recorded: Recorded, change: Change, other: Recorded | None) -> Ex
     """
     own = Batches.of(recorded)
     lent = Batches.of(other) if other is not None and own is None else None
-    refuse_by_question(recorded, change, batches=own is not None)
+    refuse_by_record(recorded, batches=own is not None)
+    refuse_by_question(recorded, change)
     gone = removed(recorded, change.without)
     saved_ns, notes = saving(recorded, change)
     if recorded.loop is Loop.CLOSED:
@@ -96,6 +100,7 @@ def _closed(recorded: Recorded, saved_ns: Floats, gone: Chosen, notes: list[str]
         after=Unqueued(recorded.latencies - saved_ns, recorded.measured & ~gone),
         notes=notes,
         left=int((recorded.measured & ~gone).sum()),
+        drift=drift_of(recorded),
         workers=recorded.workers,
     )
 
@@ -107,16 +112,10 @@ def arrivals_of(recorded: Recorded) -> Arrivals:
 
 
 def servers_of(recorded: Recorded) -> Servers:
-    """Return who served a run: how many at once, how soon they began, and how quick they were."""
+    """Return who served a run: how many at once, and how quick they were by what was found."""
     workers = recorded.workers
-    waited = recorded.found >= (workers or recorded.services.size)
-    noticed = _NOTICED * recorded.services.mean()
-    idle, busy = (
-        float(np.median(recorded.wake_ups[each])) if each.any() else 0.0
-        for each in (~waited, waited)
-    )
     quick = factors(recorded.services, recorded.found, workers) if workers else (1.0,)
-    return Servers(workers, quick, idle * (idle > noticed), busy * (busy > noticed))
+    return Servers(workers, quick)
 
 
 def _queued(
@@ -129,11 +128,11 @@ def _queued(
 ) -> Experiment:
     had = servers_of(recorded)
     if other is not None:  # measured at two loads, which says more than one
-        had = Servers(had.workers, (1.0,), had.idle_ns, had.busy_ns)
+        had = Servers(had.workers)
     pace = had.factors_of(recorded.found)
     everyone = np.ones(gone.size, bool)
-    arrivals = arrivals_of(recorded)
-    before = Queued(arrivals, recorded.services / pace, recorded.measured, everyone, had)
+    arrivals, pauses = arrivals_of(recorded), recorded.pauses
+    before = Queued(arrivals, recorded.services / pace, recorded.measured, everyone, had, pauses)
     refuse_by_sharing(recorded, change, other, had.factors)
     off = refuse_by_gate(recorded, before)
     stretch = recorded.planned_rate / change.rate if change.rate else 1.0
@@ -143,6 +142,7 @@ def _queued(
         recorded.measured & ~gone,
         ~gone,
         _changed(had, change.workers),
+        pauses,
     )
     if other is not None:
         after = _levelled(after, recorded, other, notes)
@@ -155,6 +155,7 @@ def _queued(
         after,
         notes,
         left=int(after.counted.sum()),
+        drift=drift_of(recorded),
         off=off,
         rate=change.rate or recorded.rate,
         workers=workers,
@@ -179,7 +180,7 @@ def _changed(had: Servers, workers: int | None) -> Servers:
         return had
     # With fewer, one that waited has fewer beside it than the run's own waiting ones had.
     quick = had.factors if workers >= had.workers else had.factors[:workers]
-    return Servers(workers, quick, had.idle_ns, had.busy_ns)
+    return Servers(workers, quick)
 
 
 def _levelled(after: Queued, recorded: Recorded, other: Recorded, notes: list[str]) -> Queued:
@@ -196,7 +197,7 @@ def _levelled(after: Queued, recorded: Recorded, other: Recorded, notes: list[st
         f"service times are {level:.3f} of the recorded ones, by their means at {loads[0]:.2f} and "
         f"{loads[1]:.2f} requests in service"
     )
-    return Queued(after.arrivals, after.services * level, after.counted, after.here, after.servers)
+    return replace(after, services=after.services * level)
 
 
 _ROUNDS = 5  # the load sets the level and the level the load; each round is ten times closer
@@ -259,7 +260,7 @@ def _gathered(
     else:
         had = servers_of(recorded)
         services = recorded.services / had.factors_of(recorded.found)
-        before = Queued(arrivals, services, recorded.measured, everyone, had)
+        before = Queued(arrivals, services, recorded.measured, everyone, had, recorded.pauses)
     off = refuse_by_gate(recorded, before)
     stretch = recorded.planned_rate / change.rate if change.rate else 1.0
     after = Gathered(arrivals.stretched(stretch), recorded.measured & ~gone, ~gone, now, policy)
@@ -273,6 +274,7 @@ def _gathered(
         after,
         notes,
         left=int(after.counted.sum()),
+        drift=drift_of(recorded),
         off=off,
         rate=change.rate or recorded.rate,
         busy=after.busy,

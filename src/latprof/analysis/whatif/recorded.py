@@ -17,7 +17,7 @@ from latprof.analysis.identity import Places
 from latprof.analysis.lateness import free_late
 from latprof.analysis.measured import load_requests
 from latprof.analysis.parts import QUEUE, TOTAL, UNTRACKED, columns_of_requests
-from latprof.analysis.whatif.engine import busy_at
+from latprof.analysis.whatif.engine import Pauses, busy_at
 from latprof.run.vocabulary import ATTRIBUTE_PREFIX
 
 if TYPE_CHECKING:
@@ -160,9 +160,17 @@ class Recorded:
         return bool(self.inner_waits.sum() > _INNER_QUEUE * self.services.sum())
 
     @functools.cached_property
-    def wake_ups(self) -> Floats:
-        """How long after both it and its worker were there each request began."""
-        return free_late(self.requests).astype(np.float64)
+    def pauses(self) -> Pauses | None:
+        """How long a worker took to begin with each request, had it been idle, and had it not.
+
+        What was not seen of a request is that of the one before it of which it was: a mood of the
+        machine holds for neighbours. None where no worker ever took any time to begin.
+        """
+        seen = free_late(self.requests).astype(np.float64)
+        if not seen.any():
+            return None
+        waited = self.found >= (self.workers or seen.size + 1)
+        return Pauses(_carried(seen, ~waited), _carried(seen, waited))
 
     @functools.cached_property
     def cpu_ns(self) -> float:
@@ -195,6 +203,15 @@ class Recorded:
         places = Places(int64s(table, "request_id")).of(self.requests.request_id)
         values = table[column].cast(pa.float64()).to_numpy(zero_copy_only=False)[places]
         return np.asarray(values, np.float64)
+
+
+def _carried(values: Floats, seen: Chosen) -> Floats:
+    """Return values where they were seen, elsewhere those of the last, or the first, seen."""
+    places = np.flatnonzero(seen)
+    if not places.size:
+        return np.zeros(values.size)
+    last = np.searchsorted(places, np.arange(values.size), side="right") - 1
+    return np.asarray(values[places[np.maximum(last, 0)]])
 
 
 def _is_number(kind: pa.DataType) -> bool:

@@ -18,12 +18,15 @@ if TYPE_CHECKING:
     from latprof.analysis.whatif.recorded import Recorded
 
 __all__ = [
+    "FARTHEST",
     "FULLEST",
     "Refusal",
+    "drift_of",
     "quantile_of",
     "refuse_by_gate",
     "refuse_by_load",
     "refuse_by_question",
+    "refuse_by_record",
     "refuse_by_sharing",
 ]
 
@@ -31,7 +34,7 @@ Floats = npt.NDArray[np.float64]
 
 FULLEST = 0.95  # of the workers' time: beyond, no record is long enough for the queue
 _FEWEST = 50
-_FARTHEST = 3.0  # times the recorded rate
+FARTHEST = 3.0  # times the recorded rate
 _GATE = 0.05  # of the recorded quantile, METHODS of the project
 _CLOCKS_NS = 20_000.0  # by which two ways of timing the same request may differ
 _STRETCHES = 8
@@ -51,13 +54,12 @@ def quantile_of(values: Floats, q: float) -> float:
     return float(np.partition(values, rank)[rank])
 
 
-def refuse_by_question(recorded: Recorded, change: Change, *, batches: bool) -> None:
-    """Refuse what this kind of load cannot answer.
+def refuse_by_record(recorded: Recorded, *, batches: bool = False) -> None:
+    """Refuse what no replay can be made of.
 
     Args:
         recorded: The run.
-        change: What is asked.
-        batches: Whether what a batch takes was recorded.
+        batches: Whether it was recorded under a batcher, whose waits inside are known.
     """
     if recorded.count < _FEWEST:
         few = counted_text(recorded.count, "measured request")
@@ -66,6 +68,15 @@ def refuse_by_question(recorded: Recorded, change: Change, *, batches: bool) -> 
         raise Refusal(
             "the next query came when the last was answered: record with SingleStream or Poisson"
         )
+    if recorded.has_inner_queue and not batches:
+        raise Refusal(
+            "requests wait inside the service too (stage queue), for servers that this run does "
+            "not tell of: drive the service with workers= as many as it really has"
+        )
+
+
+def refuse_by_question(recorded: Recorded, change: Change) -> None:
+    """Refuse what this kind of load cannot answer."""
     moves = change.rate is not None or change.workers is not None or change.batch is not None
     if recorded.loop is Loop.CLOSED and moves:
         raise Refusal(
@@ -78,11 +89,6 @@ def refuse_by_question(recorded: Recorded, change: Change, *, batches: bool) -> 
         raise Refusal(
             "requests were served without a limit on how many at once, so what they did to each "
             "other is inside their own times: record at the load that you ask for"
-        )
-    if recorded.has_inner_queue and not batches:
-        raise Refusal(
-            "requests wait inside the service too (stage queue), for servers that this run does "
-            "not tell of: drive the service with workers= as many as it really has"
         )
 
 
@@ -97,11 +103,11 @@ def refuse_by_load(recorded: Recorded, change: Change, other: Recorded | None, b
     """
     if change.rate is not None:
         known = max(recorded.planned_rate, other.planned_rate if other else 0.0)
-        if change.rate > _FARTHEST * known:
+        if change.rate > FARTHEST * known:
             raise Refusal(
                 f"{rate_text(change.rate)} is {change.rate / known:.1f} times the highest recorded "
                 f"rate, and a service is another at another load: record at "
-                f"{rate_text(change.rate / _FARTHEST)} or more, or give such a run as other="
+                f"{rate_text(change.rate / FARTHEST)} or more, or give such a run as other="
             )
     if busy > FULLEST:
         raise Refusal(
@@ -109,7 +115,7 @@ def refuse_by_load(recorded: Recorded, change: Change, other: Recorded | None, b
             "depends on how long the load lasts: lower the rate or add workers"
         )
     before = recorded.busy / (recorded.workers or 1)
-    drift = _drift(recorded)
+    drift = drift_of(recorded)
     if busy > _MORE_LOAD * before and drift > _WORST_DRIFT * (1 - busy):
         raise Refusal(
             f"service times drifted by {share_text(drift)} within the run, which at {busy:.2f} of "
@@ -118,7 +124,7 @@ def refuse_by_load(recorded: Recorded, change: Change, other: Recorded | None, b
         )
 
 
-def _drift(recorded: Recorded) -> float:
+def drift_of(recorded: Recorded) -> float:
     """Return how far the level of service times swings over stretches, beyond what chance does."""
     logs = np.log(recorded.services[recorded.measured])
     parts = np.array_split(logs, _STRETCHES)

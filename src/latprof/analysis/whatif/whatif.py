@@ -13,7 +13,7 @@ from latprof.analysis.whatif.change import Change
 from latprof.analysis.whatif.experiment import Experiment, experiment
 from latprof.analysis.whatif.prediction import Forecast, Prediction
 from latprof.analysis.whatif.recorded import Recorded
-from latprof.analysis.whatif.refusal import Refusal, quantile_of
+from latprof.analysis.whatif.refusal import FULLEST, Refusal, quantile_of
 from latprof.analysis.whatif.split import shapley
 from latprof.units import counted_text
 
@@ -158,15 +158,21 @@ def _forecast(
     q = _QUANTILES[name]
     was, value = quantile_of(base, q), quantile_of(after, q)
     low, middle, high = np.nanpercentile(draws[:, 1], _BAND)
-    down, up = (1 + scale * (end / middle - 1) if middle > 0 else 1.0 for end in (low, high))
-    off = found.off.get(q, 0.0)
+    # The draws are loads as long as the recorded one. Where arrivals are the recorded ones, only
+    # how far chance moves them counts, not where other arrivals would lie.
+    centre = middle if found.anew else value
+    down, up = (
+        centre * (1 + scale * (end / middle - 1)) if middle > 0 else 0.0 for end in (low, high)
+    )
+    # A level that swung within the run may stand elsewhere next time; a queue multiplies that.
+    off = found.off.get(q, 0.0) + 2 * found.drift / (1 - min(found.busy or 0.0, FULLEST))
     worse, usual, better = np.nanpercentile(draws[:, 0] - draws[:, 1], _BAND)
     return Forecast(
         q=q,
         base_ns=was,
         value_ns=value,
-        low_ns=max(0.0, value * min(1.0, down) * (1 - off)),
-        high_ns=value * max(1.0, up) * (1 + off),
+        low_ns=min(value, down) * max(0.0, 1 - off),
+        high_ns=max(value, up) * (1 + off),
         gain_low_ns=was - value + scale * float(worse - usual),
         gain_high_ns=was - value + scale * float(better - usual),
     )
