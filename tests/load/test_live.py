@@ -45,11 +45,14 @@ def test_a_panel_tells_all_of_it_in_eighty_columns():
         assert told in text
 
 
-@pytest.mark.parametrize("width", [40, 60, 200])
-def test_a_panel_fits_its_terminal(width):
+@pytest.mark.parametrize("width", [40, 60, 79, 200])
+def test_a_panel_fits_its_terminal_and_still_tells_all_of_it(width):
     title = "a.module:WithALongName · Concurrent(64, requests=36000000)" * 2
     lines = lines_of(panel(outlook(OPEN, COUNTS, 12.2), title, width), width)
     assert {len(each) for each in lines} == {min(width, 80)}
+    text = "\n".join(lines)
+    for told in ("40.0 %", "49.2/s", "600", "errors", "1.21 ms", "3.46 ms", "62.0 µs", "18 left"):
+        assert told in text, text
 
 
 def test_a_line_tells_the_same():

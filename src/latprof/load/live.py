@@ -18,6 +18,7 @@ from latprof.load.progress import Progress
 from latprof.units import count_text, duration_text, rate_text, share_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
     from latprof.load.outlook import Outlook
@@ -30,6 +31,7 @@ _REFRESH_S = 0.5
 _LINE_S = 5.0  # between lines, where there is no terminal to redraw
 _WIDTH = 80
 _BAR_CELLS = 48
+_COLUMNS = (("dim", 9), ("bold", 32), ("dim", 9), ("bold", 18))  # style and least width
 
 
 def follower(plan: Plan, title: str, *, progress: bool | Literal["live"]) -> Progress | Live:
@@ -69,21 +71,26 @@ def line(seen: Outlook) -> str:
 
 
 def panel(seen: Outlook, title: str, width: int = _WIDTH) -> Any:
-    """Return how a load stands as a panel of rich, of at most 80 columns."""
+    """Return how a load stands as a panel of rich, of at most 80 columns.
+
+    Where those are not to be had, the right half goes below the left one.
+    """
     from rich.box import ROUNDED
     from rich.panel import Panel
     from rich.table import Table
     from rich.text import Text
 
+    is_wide = width >= _WIDTH
     grid = Table.grid(padding=(0, 2, 0, 0))
-    for style, cells in (("dim", 9), ("bold", 32), ("dim", 9), ("bold", 18)):
-        grid.add_column(style=style, no_wrap=True, min_width=cells)
-    for left, right in _pairs(seen):
-        grid.add_row(*left, *right)
-    full = round(_BAR_CELLS * seen.share)
+    for style, cells in _COLUMNS if is_wide else _COLUMNS[:2]:
+        grid.add_column(style=style, no_wrap=True, min_width=cells if is_wide else None)
+    for row in _rows(seen, is_wide=is_wide):
+        grid.add_row(*row)
+    whole = max(1, min(_BAR_CELLS, width - 14))
+    full = round(whole * seen.share)
     bar = Text.assemble(
         ("━" * full, "green"),
-        ("─" * (_BAR_CELLS - full), "dim"),
+        ("─" * (whole - full), "dim"),
         f"  {share_text(seen.share)}  ",
     )
     head = Text(title, no_wrap=True)
@@ -100,6 +107,15 @@ def panel(seen: Outlook, title: str, width: int = _WIDTH) -> Any:
         box=ROUNDED,
         width=min(width, _WIDTH),
     )
+
+
+def _rows(seen: Outlook, *, is_wide: bool) -> Iterator[tuple[Any, ...]]:
+    pairs = _pairs(seen)
+    if is_wide:
+        yield from ((*left, *right) for left, right in pairs)
+        return
+    yield from (left for left, _ in pairs)
+    yield from (right for _, right in pairs if right[0])
 
 
 def _pairs(seen: Outlook) -> list[tuple[tuple[str, Any], tuple[str, Any]]]:
