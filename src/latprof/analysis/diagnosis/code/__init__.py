@@ -6,8 +6,17 @@ from latprof.analysis.diagnosis.code.gc_pauses import gc_pauses
 from latprof.analysis.diagnosis.code.gil_contention import gil_contention
 from latprof.analysis.diagnosis.code.lock_contention import lock_contention
 from latprof.analysis.diagnosis.code.rare_stall import rare_stall
+from latprof.analysis.diagnosis.code.rebuilt_per_request import rebuilt_per_request
+from latprof.analysis.diagnosis.code.slow_stage import slow_stage
 from latprof.analysis.diagnosis.suspicion import Detector
 
 __all__ = ["DETECTORS"]
 
-DETECTORS: tuple[Detector, ...] = (gil_contention, lock_contention, gc_pauses, rare_stall)
+DETECTORS: tuple[Detector, ...] = (
+    gil_contention,
+    lock_contention,
+    gc_pauses,
+    rare_stall,
+    rebuilt_per_request,
+    slow_stage,
+)
