@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from latprof.clock import SYSTEM_CLOCK, clock_of
 from latprof.errors import UsageError
 from latprof.load.driver import drive
+from latprof.load.sizes import Sizes
 from latprof.load.traffic import Traffic
 from latprof.recording.recorder import Recorder
 from latprof.run.environment import fingerprint
@@ -91,6 +92,7 @@ def execute(
             clock=clock.now_ns if is_virtual else None,
             finishes=finishes,
         )
+        recorder.tell_inputs(Sizes(inputs, plan))
         with recorder:
             traffic.note, traffic.note_failure = recorder.note, recorder.fail
             traffic.note_batch = recorder.batch

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from latprof.load.scenarios.plan import Plan
 
-__all__ = ["Supply", "supply"]
+__all__ = ["Supply", "places", "supply"]
 
 
 class Supply:
@@ -33,7 +33,7 @@ class Supply:
     def __call__(self, index: int) -> Any:
         """Return the input of request `index`: a list of them where the plan has batches."""
         known = {name: values[index % len(values)] for name, values in self._attributes}
-        chosen = [self._place(place) for place in self._places(index)]
+        chosen = [self._place(place) for place in places(index, self._batch, len(self._inputs))]
         if self._order is not None:
             known["input"] = chosen if self._batch else chosen[0]
         if known:
@@ -41,19 +41,28 @@ class Supply:
         taken = [self._inputs[place] for place in chosen]
         return taken if self._batch else taken[0]
 
-    def _places(self, index: int) -> range:
-        """Return which of all the inputs that are ever taken this request takes."""
-        if self._batch is None:
-            return range(index, index + 1)
-        size = len(self._inputs)
-        rounds, batch = divmod(index, -(-size // self._batch))
-        begin = batch * self._batch
-        return range(rounds * size + begin, rounds * size + min(begin + self._batch, size))
-
     def _place(self, place: int) -> int:
         if self._order is None:
             return place % len(self._inputs)
         return int(self._order[place % len(self._order)])
+
+
+def places(index: int, batch: int | None, size: int) -> range:
+    """Return which of all the inputs that are ever taken a request takes.
+
+    Args:
+        index: Of the request.
+        batch: How many it takes at most; None for one.
+        size: How many inputs there are, before they start over.
+
+    >>> places(1, 4, 6)
+    range(4, 6)
+    """
+    if batch is None:
+        return range(index, index + 1)
+    rounds, number = divmod(index, -(-size // batch))
+    begin = number * batch
+    return range(rounds * size + begin, rounds * size + min(begin + batch, size))
 
 
 def supply(

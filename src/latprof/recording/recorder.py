@@ -18,11 +18,12 @@ from typing import Any, Literal, Self
 from latprof.errors import LatprofError, RecordingError, StorageError, UsageError
 from latprof.interrupt import deferred
 from latprof.recording import core, session
-from latprof.recording.adapters.constructions import Constructions
 from latprof.recording.adapters.sightings import Sighting, Sightings
+from latprof.recording.adapters.watch import Watch
 from latprof.recording.batches import Batch, Batches, Member
 from latprof.recording.propagation import Propagation
 from latprof.recording.rows import (
+    Inputs,
     RequestColumns,
     Rows,
     lap_columns,
@@ -137,7 +138,7 @@ class Recorder:
         self._columns = RequestColumns(self._notes, self._sightings, self._errors, self._batches)
         self._gathered = Batches()
         self._propagation = Propagation()
-        self._constructions = Constructions()
+        self._watch = Watch()
         self._clocks: list[Clock] = []  # on devices
         self._ended = threading.Event()
         self._process_id = 0
@@ -178,6 +179,10 @@ class Recorder:
         """Put more into run.json when the recording ends."""
         self._manifest.update(updates)
 
+    def tell_inputs(self, inputs: Inputs) -> None:
+        """Say what tells of the input that a request took, once that is written."""
+        self._columns.inputs = inputs
+
     def watch(self, clock: Clock) -> None:
         """Read the laps of `clock` from now on. Watching again does nothing."""
         if clock not in self._clocks:
@@ -186,7 +191,7 @@ class Recorder:
     def after_fork(self) -> None:
         """In a forked child: take off whatever was put around the code."""
         self._propagation.remove()
-        self._constructions.after_fork()
+        self._watch.after_fork()
         if self._sampler is not None:
             self._sampler.after_fork()
 
@@ -212,7 +217,7 @@ class Recorder:
         self._flusher = threading.Thread(target=self._keep_flushing, name="latprof", daemon=True)
         self._flusher.start()
         self._propagation.install()
-        self._constructions.install()
+        self._watch.install()
         if self._beside is not None:
             self._beside.begin(self._spool.folder)
         atexit.register(self.__exit__, None, None, None)
@@ -222,7 +227,7 @@ class Recorder:
         if self._sampler is not None:
             self._sampler.stop()
         self._propagation.remove()
-        self._constructions.remove()
+        self._watch.remove()
         session.deactivate()
 
     @deferred()  # what was recorded becomes a run first
@@ -292,7 +297,7 @@ class Recorder:
     def _flush(self, *, with_signals: bool, is_last: bool = False) -> None:
         """Move what waits to the spool; never fails, since nobody would hear of it."""
         try:
-            self._constructions.extend()
+            self._watch.extend()
             requests, spans, self.counts.overflow = core.drain()
             laps = self._laps(wait=is_last)
             if self.broken is not None:

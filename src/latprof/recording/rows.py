@@ -7,7 +7,7 @@ columns are made many at a time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,15 @@ from latprof.recording.adapters.sightings import Sightings
 from latprof.recording.session import Lap
 from latprof.run.vocabulary import STATUSES
 
-__all__ = ["RequestColumns", "Rows", "lap_columns", "request_rows", "span_columns", "span_rows"]
+__all__ = [
+    "Inputs",
+    "RequestColumns",
+    "Rows",
+    "lap_columns",
+    "request_rows",
+    "span_columns",
+    "span_rows",
+]
 
 # The layout of SpanRow and RequestRow in native/rows.h: first all columns of 8 bytes.
 _SPAN = np.dtype(
@@ -48,6 +56,10 @@ _REQUEST = np.dtype(
 )
 _MOST_ERRORS = 1000  # texts kept in full; of later ones the type, so that memory stays bounded
 Rows = npt.NDArray[Any]
+Told = tuple[Mapping[str, object], str]
+"""Columns of a request, and the same as JSON."""
+Inputs = Callable[[int, Mapping[str, object] | None], Told]
+"""Tells of the input that a request took, by its id and by what else was noted of it."""
 
 
 def span_rows(data: bytes) -> Rows:
@@ -110,6 +122,9 @@ class RequestColumns:
         sightings: What adapters saw; that of the rows is taken out.
         errors: Error texts by request id; those of the rows are taken out.
         batches: Batch ids by request id; those of the rows are taken out.
+
+    Attributes:
+        inputs: What tells of the input that a request took; None where nothing does.
     """
 
     def __init__(
@@ -124,6 +139,7 @@ class RequestColumns:
         self._errors = errors
         self._batches = batches
         self._codes: dict[str, int] = {}
+        self.inputs: Inputs | None = None
 
     def of(self, rows: Rows) -> Mapping[str, Any]:
         """Return the columns of `schema.SPOOLED_REQUESTS`."""
@@ -156,10 +172,14 @@ class RequestColumns:
         return pa.array(taken, pa.int64())
 
     def _attribute_column(self, rows: Rows) -> list[str | None] | pa.Array:
+        inputs, ids = self.inputs, rows["request_id"].tolist()
         if not self._notes and not self._sightings:
+            if inputs is not None:
+                return [inputs(request_id, None)[1] for request_id in ids]
             return pa.nulls(len(rows), pa.string())
-        text_of, take = self._sightings.text_of, self._notes.pop
-        return [
-            text_of(request_id, take(request_id, None))
-            for request_id in rows["request_id"].tolist()
-        ]
+        texts: list[str | None] = []
+        for request_id in ids:
+            noted = self._notes.pop(request_id, None)
+            known = None if inputs is None else inputs(request_id, noted)
+            texts.append(self._sightings.text_of(request_id, noted, known))
+        return texts

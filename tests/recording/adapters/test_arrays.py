@@ -87,6 +87,7 @@ def test_a_mask_on_a_device_is_not_waited_for():
     feed = {"input_ids": OnDevice(), "attention_mask": OnDevice()}
     assert told(inputs, **feed) == {
         "forwards": 1,
+        "model_rows": 2,
         "batch_size": 2,
         "input_shape": "2x3",
         "first_seen_shape": True,

@@ -95,7 +95,11 @@ def test_a_model_on_a_device_is_looked_at_where_it_meets_the_host(accelerator):
     assert run.spans.stage.tolist() == ["h2d", "forward", "d2h"]
     (facts,) = noted(run)
     assert facts == {
+        "input": 0,
+        "input_size": 8,
+        "input_bytes": 64,
         "forwards": 1,
+        "model_rows": 1,
         "batch_size": 1,
         "input_shape": "1x4",
         "first_seen_shape": True,

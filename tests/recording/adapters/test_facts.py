@@ -53,5 +53,6 @@ def test_every_name_in_the_code_is_in_the_table():
     for path in Path(home.__file__).parent.glob("*.py"):
         text = path.read_text()
         used |= set(re.findall(r'(?:add|flag|word)\("(\w+)"|columns\["(\w+)"\]', text))
+        used |= {(name, "") for name in re.findall(r'once\([\w.]+, "(\w+)"', text)}
         used |= {(name, "") for name in re.findall(r'"(constructed_\w+)"', text)}
     assert {one or other for one, other in used} == table

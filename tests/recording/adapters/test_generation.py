@@ -31,8 +31,12 @@ def test_a_call_is_prefill_and_then_decode(writer, prompt, chunk):
     assert spans.parent_id.isna().all()
     first, second = spans.itertuples()
     assert first.end_ns <= second.start_ns
+    assert facts.pop("weights_bytes") == sum(4 * each.numel() for each in writer.parameters())
+    assert facts.pop("layers") > 5
     assert facts == {
         "generated_tokens": 12,
+        "execution": "eager",
+        "model_rows": 2,
         "tokens": 5 + 3,
         "positions": 10,
         "padding_share": pytest.approx(0.2),

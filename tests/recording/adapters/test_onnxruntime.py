@@ -71,6 +71,7 @@ def test_a_run_with_bound_memory(session, feed):
     with instrument(session):
         run, facts = one_request(lambda: session.run_with_iobinding(binding))
     assert run.spans.stage.tolist() == ["forward"]
+    assert facts.pop("weights_bytes") == (DEMO / "model.onnx").stat().st_size
     assert facts == {"forwards": 1, "provider": "CPUExecutionProvider"}
 
 

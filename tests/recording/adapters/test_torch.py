@@ -55,8 +55,12 @@ def test_a_call_is_the_stage_forward_and_leaves_no_trace(make, rows):
         bystander(rows)
         got = module(rows)
     assert run.spans.stage.tolist() == ["forward"]
+    assert facts.pop("weights_bytes") == sum(each.numel() * 4 for each in module.parameters())
+    assert facts.pop("layers") >= 1
+    assert facts.pop("execution") in ("eager", "compiled", "scripted")
     assert facts == {
         "forwards": 1,
+        "model_rows": 3,
         "batch_size": 3,
         "input_shape": "3x4",
         "first_seen_shape": True,
@@ -141,7 +145,13 @@ def test_arguments_may_be_anything():
     with instrument(module):
         run, facts = one_request(lambda: module(3, "text", None, [], option={"a": object()}))
     assert run.spans.stage.tolist() == ["forward"]
-    assert facts == {"forwards": 1, "grad_enabled": True, "training": True}
+    assert facts == {
+        "forwards": 1,
+        "grad_enabled": True,
+        "training": True,
+        "execution": "eager",
+        "layers": 1,
+    }
 
 
 def test_masks_tell_the_padding():

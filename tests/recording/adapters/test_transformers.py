@@ -48,12 +48,18 @@ def test_what_a_text_is_like_is_noted(pipeline):
     with instrument(pipeline):
         _, facts = one_request(lambda: pipeline("a good film"))
         _, again = one_request(lambda: pipeline("a bad film"))
+    for each in (facts, again):
+        weights = pipeline.model.parameters()
+        assert each.pop("weights_bytes") == sum(4 * weight.numel() for weight in weights)
+        assert each.pop("layers") > 10
     assert facts == {
         "texts": 1,
         "tokens": 5,
         "positions": 5,
         "padding_share": 0.0,
         "forwards": 1,
+        "execution": "eager",
+        "model_rows": 1,
         "batch_size": 1,
         "input_shape": "1x5",
         "first_seen_shape": True,

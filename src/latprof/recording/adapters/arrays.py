@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from latprof.recording.adapters.facts import Facts
+from latprof.recording.adapters.padding import MASK, padded, places_of
 
 __all__ = [
     "MASK",
@@ -24,7 +25,6 @@ __all__ = [
     "type_name",
 ]
 
-MASK = "attention_mask"
 _MOST_SHAPES = 4096  # remembered for each model; what comes later is not called new
 _NESTED = 3  # (args, kwargs), each of them, and a dict of arrays among them: no deeper
 _shape = operator.attrgetter("shape")
@@ -137,19 +137,26 @@ class Form:
     Attributes:
         shape: Of the first input; None where there is none.
         positions: Places for tokens that the inputs have, padding included; -1 where unknown.
-        is_masked: Whether a mask says which of these places hold one.
     """
 
-    __slots__ = ("is_masked", "positions", "shape")
+    __slots__ = ("_ids", "_mask", "positions", "shape")
 
-    def __init__(self, arrays: Mapping[str, Any], shapes: Sequence[tuple[int, ...]]) -> None:
-        self.shape = tuple(map(int, shapes[0])) if shapes else None
-        mask = arrays.get(MASK)
-        ids = arrays.get("input_ids", mask)
+    def __init__(self, found: Sequence[tuple[str, Any]]) -> None:
+        self.shape = tuple(map(int, found[0][1].shape)) if found else None
+        self._ids, self._mask = places_of(found)
+        ids = found[self._ids][1] if self._ids >= 0 else None
         counted = None if ids is None else counts(ids, None)
-        is_known = counted is not None and (mask is None or mask.shape == ids.shape)
-        self.positions = counted[2] if is_known and counted is not None else -1
-        self.is_masked = is_known and mask is not None
+        if self._mask >= 0 and (ids is None or found[self._mask][1].shape != ids.shape):
+            counted = None
+        self.positions = -1 if counted is None else counted[2]
+
+    def tokens(self, arrays: Sequence[Any]) -> int:
+        """Return how many tokens inputs of this form hold; -1 where that cannot be read."""
+        if self.positions < 0:
+            return -1
+        if self._mask >= 0:
+            return _nonzero(arrays[self._mask])
+        return self.positions - padded(arrays[self._ids])
 
 
 Given = tuple[Form, bool, int]
@@ -181,7 +188,7 @@ class Inputs:
             return self._search(args, kwargs)
         form = self._forms.get(key)
         if form is not None:
-            return form, False, _nonzero(kwargs[MASK]) if form.is_masked else form.positions
+            return form, False, form.tokens((*args, *kwargs.values()))
         found = self._search(args, kwargs)
         if all(shape_of(each) is not None for each in (*args, *kwargs.values())):
             self._remember(key, found[0])
@@ -190,17 +197,17 @@ class Inputs:
     def _search(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Given:
         """Return the same of inputs that are met for the first time, or lie deeper."""
         found = named_arrays((args, kwargs))
-        arrays = dict(reversed(found))  # of one name, the first counts
-        shapes = tuple([array.shape for _, array in found])
+        arrays = [array for _, array in found]
+        shapes = tuple([array.shape for array in arrays])
         is_new = bool(shapes) and shapes not in self._seen and len(self._seen) < _MOST_SHAPES
         if is_new:
             self._seen.add(shapes)
         key = (*[name for name, _ in found], None, *shapes)
         form = self._forms.get(key)
         if form is None:
-            form = Form(arrays, shapes)
+            form = Form(found)
             self._remember(key, form)
-        return form, is_new, _nonzero(arrays[MASK]) if form.is_masked else form.positions
+        return form, is_new, form.tokens(arrays)
 
     def _remember(self, key: object, form: Form) -> None:
         if len(self._forms) < _MOST_SHAPES:
@@ -209,10 +216,12 @@ class Inputs:
 
 def tell_inputs(facts: Facts, form: Form, is_new: bool, tokens: int) -> None:  # noqa: FBT001 - a fact
     """Note the inputs of one call: what `Inputs.look` has returned."""
+    facts.built()
     facts.add("forwards", 1)
     if form.shape is None:
         return
     facts.shaped(form.shape)
+    facts.add("model_rows", form.shape[0] if len(form.shape) > 1 else 1)
     facts.flag("first_seen_shape", is_new)
     if tokens >= 0:
         facts.given(tokens, form.positions)

@@ -1,127 +1,119 @@
-"""Counts what is constructed inside requests: sessions, tokenizers, modules.
-
-Their classes are hooked while a recording is on. A library that is imported later is hooked at the
-recorder's next flush.
-"""
+"""What is constructed inside requests, and how long that takes: sessions, tokenizers, modules."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import threading
 from collections.abc import Callable
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from latprof.errors import InstrumentError
-from latprof.recording import session
+from latprof.recording import core, session
 from latprof.recording.adapters.facts import Facts
-from latprof.recording.adapters.kinds import loaded_class
-from latprof.recording.adapters.onnxruntime import MODULE, SESSION
+from latprof.recording.adapters.onnxruntime import MODULE, SESSION, remember_asked
 from latprof.recording.adapters.sightings import note
-from latprof.recording.hooks import Hook, place
 
-__all__ = ["Constructions"]
+__all__ = ["WATCHED"]
 
-_WATCHED = (
-    (MODULE, SESSION, "__init__", "constructed_sessions"),
-    ("tokenizers", "Tokenizer", "from_file", "constructed_tokenizers"),
-    ("tokenizers", "Tokenizer", "from_str", "constructed_tokenizers"),
-    ("tokenizers", "Tokenizer", "from_buffer", "constructed_tokenizers"),
+_PROVIDERS = 3  # the place of `providers` among the arguments of a session, itself counted
+
+
+class _UnderWay(threading.local):
+    """What this thread constructs.
+
+    Attributes:
+        constructor: Whether it constructs something that counts.
+        subject: What that was given first, mostly itself. A constructor that gets the same again
+            is one that somebody has wrapped, as torch.compile does, while it was watched before.
+    """
+
+    constructor = False
+    subject: object = None
+
+
+_under_way = _UnderWay()
+
+
+class _Counted:
+    """Around a constructor.
+
+    Args:
+        tell: Told the column, when it began, when it ended, and whether it is no part of another.
+        column: Which counts what is constructed.
+    """
+
+    def __init__(self, tell: Callable[[Facts, str, int, int, bool], None], column: str) -> None:
+        self._tell, self._column = tell, column
+
+    def __call__(self, function: Callable[..., Any], /) -> Callable[..., Any]:
+        tell, column = self._tell, self._column
+
+        @functools.wraps(function)
+        def constructing(*args: Any, **kwargs: Any) -> Any:
+            subject, around = args[0] if args else None, _under_way.subject
+            is_seen = session.current is not None and core.current_request_id() >= 0
+            if not is_seen or (subject is not None and subject is around):
+                return function(*args, **kwargs)
+            began_ns, is_outermost = core.now_ns(), not _under_way.constructor
+            _under_way.constructor, _under_way.subject = True, subject
+            try:
+                made = function(*args, **kwargs)
+            finally:
+                _under_way.constructor, _under_way.subject = not is_outermost, around
+            note((tell, column, began_ns, core.now_ns(), is_outermost))
+            return made
+
+        return constructing
+
+
+class _Session:
+    """Around the constructor of a session: what it was asked for is remembered as well."""
+
+    def __call__(self, function: Callable[..., Any], /) -> Callable[..., Any]:
+        counted = _Counted(_tell, "constructed_sessions")(function)
+
+        @functools.wraps(function)
+        def constructing(self: Any, *args: Any, **kwargs: Any) -> Any:
+            made = counted(self, *args, **kwargs)
+            given = args[_PROVIDERS - 1] if len(args) >= _PROVIDERS else kwargs.get("providers")
+            remember_asked(self, given)
+            return made
+
+        return constructing
+
+
+def _tell(
+    facts: Facts,
+    column: str,
+    began_ns: int,
+    ended_ns: int,
+    is_outermost: bool,  # noqa: FBT001 - a fact
+) -> None:
+    facts.add(column, 1)
+    facts.add("constructed_ns", ended_ns - began_ns if is_outermost else 0)
+
+
+def _tell_layer(
+    facts: Facts,
+    _: str,
+    began_ns: int,
+    ended_ns: int,
+    __: bool,  # noqa: FBT001 - as above
+) -> None:
+    facts.layer(began_ns, ended_ns)
+
+
+_tokenizers = _Counted(_tell, "constructed_tokenizers")
+_MADE_BY = ("from_file", "from_str", "from_buffer")
+
+WATCHED: tuple[tuple[str, str, str, Any], ...] = (
+    (MODULE, SESSION, "__init__", _Session()),
+    *(("tokenizers", "Tokenizer", name, _tokenizers) for name in _MADE_BY),
     (
         "transformers.tokenization_utils_base",
         "PreTrainedTokenizerBase",
         "__init__",
-        "constructed_tokenizers",
+        _tokenizers,
     ),
-    ("torch.nn.modules.module", "Module", "__init__", "constructed_modules"),
+    ("torch.nn.modules.module", "Module", "__init__", _Counted(_tell_layer, "constructed_modules")),
 )
-_lock = threading.RLock()  # reentrant: a finalizer may remove hooks in the midst of this
-_hooks: dict[tuple[str, ...], Hook] = {}  # by what is watched
-_users = 0
-
-
-class Constructions:
-    """Watches constructors from `install` to `remove`, or for the length of its block.
-
-    Several share the same hooks.
-    """
-
-    def __init__(self) -> None:
-        self._watches = False
-
-    def install(self) -> None:
-        """Watch what is imported by now."""
-        global _users  # noqa: PLW0603 - classes are the process's own
-        with _lock:
-            _users += 1
-        self._watches = True
-        self.extend()
-
-    def extend(self) -> None:
-        """Watch what has been imported since, too."""
-        with _lock:
-            for watched in _WATCHED if self._watches else ():
-                if watched not in _hooks and (hook := _placed(*watched)) is not None:
-                    _hooks[watched] = hook
-
-    def after_fork(self) -> None:
-        """Watch no longer, in a forked child: there nobody is left to open a lock that was shut."""
-        global _lock  # noqa: PLW0603 - of the parent
-        _lock = threading.RLock()
-        self.remove()
-
-    def remove(self) -> None:
-        """Watch no longer; the last to go puts back what was found. Again does nothing."""
-        global _users  # noqa: PLW0603 - see above
-        with _lock:
-            if not self._watches:
-                return
-            self._watches = False
-            _users -= 1
-            while _users == 0 and _hooks:
-                _hooks.popitem()[1].remove()
-
-    def __enter__(self) -> Self:
-        self.install()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.remove()
-
-
-def _placed(module: str, name: str, method: str, column: str) -> Hook | None:
-    """Return a hook that counts; None where there is no such class yet, or it cannot be changed."""
-    kind = loaded_class(module, name)
-    if kind is None or not hasattr(kind, method):
-        return None
-    with contextlib.suppress(InstrumentError):
-        return place(kind, method, getattr(kind, method), _Counted(column))
-    return None
-
-
-class _Counted:
-    """Around a constructor."""
-
-    name = None
-
-    def __init__(self, column: str) -> None:
-        self._column = column
-
-    def __call__(self, function: Callable[..., Any], /) -> Callable[..., Any]:
-        if isinstance(function, staticmethod):
-            return staticmethod(self(function.__func__))
-
-        @functools.wraps(function)
-        def constructing(*args: Any, **kwargs: Any) -> Any:
-            made = function(*args, **kwargs)
-            if session.current is not None:
-                note((Facts.add, self._column, 1))
-            return made
-
-        return constructing
+"""(module, class, method, what looks on) of each."""

@@ -6,24 +6,33 @@ A column is there only where something was seen that has it. A request may hold 
 | name | what | over several calls |
 |---|---|---|
 | `texts` | texts that were tokenized | sum |
-| `tokens` | tokens without padding, with special ones: as the tokenizer made them, or else as the model got them by its attention mask | sum |
+| `tokens` | tokens without padding, with special ones: as the tokenizer made them, or else as the model got them by its attention mask, or by what rows of ids end in | sum |
 | `positions` | rows x length that the model got, padding included; until it is called, that the tokenizer made | sum |
 | `padding_share` | the share of `positions` that is padding | of the sums |
 | `generated_tokens` | new positions that `generate` returned, over all sequences | sum |
 | `forwards` | calls of a model; the steps inside `generate` are one call | sum |
+| `model_rows` | rows that the model got: first dimension of its first input, 1 where that has no other | sum |
+| `model_stage` | the stage that was open when a model was called, "untracked" where none was; not of objects that are instrumented without `stages=` | each once |
 | `batch_size` | first dimension of the model's first input | largest |
 | `input_shape` | shape of the model's first input, as "8x128" | that with most elements |
 | `first_seen_shape` | whether the shapes of its inputs came for the first time since it was instrumented | any |
 | `output_dtype` | type of the model's first output | each once, joined by commas |
 | `weights_dtype` | type of most of a torch module's floating-point weights | each once |
+| `weights_bytes` | bytes of a torch module's weights, or of the model of an ONNX Runtime session | sum over different models |
+| `execution` | how a torch module is called: eager, compiled or scripted | each once |
+| `layers` | layers that a torch module consists of, those that hold others not counted | sum over different models |
 | `device` | where a torch module's weights are | each once |
 | `provider` | the first execution provider of an ONNX Runtime session | each once |
+| `providers_asked` | the first one that a session was asked for, where it was constructed while a recording was on | each once |
 | `grad_enabled` | autograd's mode around a torch module's call | any |
 | `grad_graph` | whether an output holds the graph for a backward pass | any |
 | `training` | whether a torch module is in training mode | any |
+| `recompilations` | compilations by torch.compile inside the request, the first one too | sum |
+| `compile_ns` | how long they took | sum |
 | `constructed_sessions` | ONNX Runtime sessions constructed inside the request | sum |
 | `constructed_tokenizers` | tokenizers constructed in it; a fast one of transformers holds one of the library tokenizers and may count twice | sum |
 | `constructed_modules` | torch modules constructed in it, each layer counting | sum |
+| `constructed_ns` | how long constructors of sessions, tokenizers and layers took, one inside another counting once; of modules the time from the first layer's to the last layer's | sum |
 
 Nothing is noted outside a request. A mask on a GPU is not read, since that would wait for the GPU.
 Where the user's own `annotate` gives one of these names, the user's value stands.
@@ -48,6 +57,8 @@ class Facts:
         self._sums: dict[str, int] = {}
         self._words: dict[str, list[str]] = {}
         self._elements = -1
+        self._models: set[object] = set()
+        self._built_from = self._built_to = -1
 
     def add(self, name: str, amount: int) -> None:
         """Add to a sum."""
@@ -64,6 +75,24 @@ class Facts:
         if text not in words:
             words.append(text)
             self.columns[name] = ",".join(words)
+
+    def once(self, model: object, name: str, amount: int) -> None:
+        """Add to a sum, of each model once."""
+        if (model, name) not in self._models:
+            self._models.add((model, name))
+            self.add(name, amount)
+
+    def layer(self, began_ns: int, ended_ns: int) -> None:
+        """Count a torch module that was constructed, from one instant to another."""
+        self.add("constructed_modules", 1)
+        if self._built_from < 0:
+            self._built_from = self._built_to = began_ns
+        self.add("constructed_ns", max(ended_ns - self._built_to, 0))
+        self._built_to = max(ended_ns, self._built_to)
+
+    def built(self) -> None:
+        """Note that a model is called: layers that are constructed later are another's."""
+        self._built_from = -1
 
     def tokenized(self, texts: int, tokens: int, positions: int) -> None:
         """Count what a tokenizer made."""

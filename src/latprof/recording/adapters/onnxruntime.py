@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from latprof.recording.adapters.arrays import (
     Given,
@@ -19,37 +22,52 @@ from latprof.recording.adapters.kinds import is_a
 from latprof.recording.adapters.seeing import Place, Seen
 from latprof.recording.adapters.sightings import Sighting
 
-__all__ = ["KNOWN", "MODULE", "SESSION", "places"]
+__all__ = ["KNOWN", "MODULE", "RUNS", "SESSION", "Session", "asked_of", "places", "remember_asked"]
 
 KNOWN = "onnxruntime.InferenceSession"
 MODULE, SESSION = "onnxruntime.capi.onnxruntime_inference_collection", "InferenceSession"
 _VALUES = "input_dict_ort_values"
 _CALLBACK = (2, "callback")  # of run_async
-_RUNS = ("run", "run_with_iobinding", "run_with_ort_values")
+_asked: WeakKeyDictionary[object, str] = WeakKeyDictionary()
+RUNS = ("run", "run_with_iobinding", "run_with_ort_values")
 
 
 def places(obj: object) -> list[Place]:
     """Return where hooks go: none where `obj` is no session."""
     if not is_a(obj, MODULE, SESSION):
         return []
-    look = _Session(obj).look
+    look = Session(obj).look
     around, answered = Seen("forward", look), Answered("forward", look, _CALLBACK)
-    runs = [Place(obj, name, around) for name in _RUNS if hasattr(obj, name)]
+    runs = [Place(obj, name, around) for name in RUNS if hasattr(obj, name)]
     return [*runs, *([Place(obj, "run_async", answered)] if hasattr(obj, "run_async") else [])]
 
 
-class _Session:
+def remember_asked(session: object, providers: object) -> None:
+    """Remember the first provider that a session is asked for, since it forgets it."""
+    if isinstance(providers, list | tuple) and providers:
+        first = providers[0]
+        _asked[session] = str(first[0] if isinstance(first, tuple) else first)
+
+
+def asked_of(session: object) -> str:
+    """Return that; empty where nobody has seen it."""
+    return _asked.get(session, "")
+
+
+class Session:
     """Looks at the runs of a session.
 
     What is bound to a device's memory is not read: such runs have no shapes.
     """
 
     def __init__(self, session: Any) -> None:
-        self._session = session
+        self._session = weakref.proxy(session)  # not held, as in torch's adapter
         self._inputs = Inputs()
+        self._about = (id(session), _size(session), asked_of(session))
         self._dtypes: dict[str, str] = {}  # by the name of the first output: the model fixes them
 
     def look(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: object) -> Sighting:
+        """Look at a run: its inputs, its first output, its provider."""
         feed = args[1] if len(args) > 1 else kwargs.get("input_feed", kwargs.get(_VALUES))
         providers = self._session.get_providers()  # as it is now: a session may fall back
         asked = args[0] if args else kwargs.get("output_names")
@@ -62,7 +80,19 @@ class _Session:
             self._inputs.look((), mapping_in(feed) or {}),
             providers[0] if providers else "",
             dtype,
+            self._about,
         )
+
+
+def _size(session: Any) -> int:
+    """Return the bytes of a session's model; 0 where they are not known."""
+    held = getattr(session, "_model_bytes", None)
+    if held is not None:
+        return len(held)
+    try:
+        return Path(session._model_path).stat().st_size  # noqa: SLF001 - it has no other word for it
+    except (AttributeError, OSError, TypeError):
+        return 0
 
 
 def _dtype(result: object) -> str:
@@ -70,8 +100,15 @@ def _dtype(result: object) -> str:
     return type_name(outputs[0][1].dtype) if outputs else ""
 
 
-def _tell(facts: Facts, given: Given, provider: str, dtype: str) -> None:
+def _tell(
+    facts: Facts, given: Given, provider: str, dtype: str, about: tuple[int, int, str]
+) -> None:
     tell_inputs(facts, *given)
+    model, nbytes, asked = about
+    if nbytes:
+        facts.once(model, "weights_bytes", nbytes)
+    if asked:
+        facts.word("providers_asked", asked)
     if provider:
         facts.word("provider", provider)
     if dtype:

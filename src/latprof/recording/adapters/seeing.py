@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
@@ -13,8 +14,20 @@ from latprof.recording.adapters.sightings import Sighting
 from latprof.recording.deviceclock import DeviceClock
 from latprof.recording.hooks import Around
 
-__all__ = ["Look", "Place", "Seen", "look_at"]
+__all__ = ["Look", "Place", "Seen", "look_at", "sight"]
 
+
+class _Sight(threading.local):
+    """What this thread is in the midst of.
+
+    Attributes:
+        within: Whether it is inside a call that is looked at: calls inside that one are its parts.
+    """
+
+    within = False
+
+
+sight = _Sight()
 
 Look = Callable[[tuple[Any, ...], Mapping[str, Any], Any], Sighting | None]
 """Looks at a call that has ended well: its arguments, its keywords, and what it returned.
@@ -67,7 +80,11 @@ class Seen:
         @functools.wraps(function)
         def seen(*args: Any, **kwargs: Any) -> Any:
             with timed:
-                result = inner(*args, **kwargs)
+                around, sight.within = sight.within, True
+                try:
+                    result = inner(*args, **kwargs)
+                finally:
+                    sight.within = around
             if session.current is not None:
                 look_at(look, args, kwargs, result)
             return result

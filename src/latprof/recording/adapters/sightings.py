@@ -56,18 +56,28 @@ class Sightings:
             with self._folding:
                 _fold(listed)
 
-    def text_of(self, request_id: int, attributes: Mapping[str, object] | None) -> str | None:
+    def text_of(
+        self,
+        request_id: int,
+        attributes: Mapping[str, object] | None,
+        known: tuple[Mapping[str, object], str] | None = None,
+    ) -> str | None:
         """Return what is known of a request as JSON, and forget it.
 
         Args:
             request_id: The request, which has ended.
             attributes: What the user says of it; that stands.
+            known: What is known of it besides, and the same as JSON.
         """
         listed = self._listed.pop(request_id, None)
-        if listed is None:
-            return None if attributes is None else encode(attributes)
-        columns, text = self._tell(tuple(listed))
-        return text if attributes is None else encode({**columns, **attributes})
+        seen = None if listed is None else self._tell(tuple(listed))
+        parts = [part for part in (known, seen) if part is not None]
+        if attributes is None and len(parts) <= 1:
+            return parts[0][1] if parts else None
+        merged: dict[str, object] = {}
+        for columns, _ in parts:
+            merged.update(columns)
+        return encode({**merged, **(attributes or {})})
 
     def _tell(self, sightings: tuple[Sighting, ...]) -> tuple[Mapping[str, object], str]:
         try:

@@ -10,36 +10,48 @@ from latprof.recording.adapters.kinds import is_a
 from latprof.recording.adapters.seeing import Place, Seen
 from latprof.recording.adapters.sightings import Sighting
 
-__all__ = ["KNOWN", "encoder_places", "places"]
+__all__ = [
+    "CALLS",
+    "ENCODERS",
+    "KNOWN",
+    "TRANSFORMERS",
+    "encoder_places",
+    "look_at_encodings",
+    "look_at_ids",
+    "places",
+]
 
 KNOWN = "tokenizers of tokenizers and transformers"
-_ENCODERS = ("encode", "encode_batch", "encode_batch_fast")
-_CALLS = ("__call__", "encode")  # neither goes through the other
+TRANSFORMERS = "transformers.tokenization_utils_base", "PreTrainedTokenizerBase"
+ENCODERS = ("encode", "encode_batch", "encode_batch_fast")
+CALLS = ("__call__", "encode")  # neither goes through the other
 
 
 def places(obj: object) -> list[Place]:
     """Return where hooks go: none where `obj` is no tokenizer."""
-    if is_a(obj, "transformers.tokenization_utils_base", "PreTrainedTokenizerBase"):
+    if is_a(obj, *TRANSFORMERS):
         return encoder_places(obj)
     if is_a(obj, "tokenizers", "Tokenizer"):
-        around = Seen("tokenize", _look_at_encodings)
-        return [Place(obj, name, around) for name in _ENCODERS if hasattr(obj, name)]
+        around = Seen("tokenize", look_at_encodings)
+        return [Place(obj, name, around) for name in ENCODERS if hasattr(obj, name)]
     return []
 
 
 def encoder_places(tokenizer: object) -> list[Place]:
     """Return where hooks go in a tokenizer of transformers."""
-    around = Seen("tokenize", _look_at_ids)
-    return [Place(tokenizer, name, around) for name in _CALLS]
+    around = Seen("tokenize", look_at_ids)
+    return [Place(tokenizer, name, around) for name in CALLS]
 
 
-def _look_at_ids(_: object, __: object, made: Any) -> Sighting | None:
+def look_at_ids(_: object, __: object, made: Any) -> Sighting | None:
+    """Look at what a tokenizer of transformers made."""
     held = mapping_in(made)
     counted = counts(made, None) if held is None else counts(held["input_ids"], held.get(MASK))
     return None if counted is None else (Facts.tokenized, *counted)
 
 
-def _look_at_encodings(_: object, __: object, made: Any) -> Sighting:
+def look_at_encodings(_: object, __: object, made: Any) -> Sighting:
+    """Look at what a tokenizer of tokenizers made."""
     encodings = made if isinstance(made, list) else [made]
     tokens = sum([each.attention_mask.count(1) for each in encodings])
     return Facts.tokenized, len(encodings), tokens, sum(map(len, encodings))

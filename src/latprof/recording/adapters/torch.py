@@ -8,8 +8,9 @@ Nothing here waits for the device. It runs on a simulated accelerator; it has no
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from latprof.recording.adapters.arrays import Given, Inputs, named_arrays, tell_inputs, type_name
 from latprof.recording.adapters.facts import Facts
@@ -18,7 +19,18 @@ from latprof.recording.adapters.seeing import Place, Seen
 from latprof.recording.adapters.sightings import Sighting
 from latprof.recording.deviceclock import DeviceClock, EventClock, device_clock
 
-__all__ = ["KNOWN", "Mode", "Module", "call_path", "clock_of", "is_module", "places", "tell_mode"]
+__all__ = [
+    "KNOWN",
+    "Mode",
+    "Module",
+    "Weights",
+    "call_path",
+    "clock_of",
+    "is_module",
+    "places",
+    "tell_call",
+    "tell_mode",
+]
 
 KNOWN = "torch modules"
 
@@ -59,8 +71,28 @@ def clock_of(module: Any) -> DeviceClock | None:
     return clock if isinstance(clock, EventClock) else None
 
 
-Mode = tuple[bool, tuple[str, str]]
-"""Whether a module is in training mode; the type of most of its weights, and where they are."""
+class Weights(NamedTuple):
+    """What a module consists of.
+
+    Attributes:
+        model: Tells it from other modules.
+        dtype: Type of most of its floating-point weights; empty where there are none.
+        device: Where those are.
+        nbytes: Of all its weights.
+        layers: How many modules it holds that hold no other.
+        execution: "eager", "compiled" or "scripted".
+    """
+
+    model: int
+    dtype: str
+    device: str
+    nbytes: int
+    layers: int
+    execution: str
+
+
+Mode = tuple[bool, Weights]
+"""Whether a module is in training mode, and what it consists of."""
 _State = tuple[
     bool, str, bool
 ]  # autograd's mode, the first output's type, whether there is a graph
@@ -74,24 +106,26 @@ class Module:
     """
 
     def __init__(self, module: Any) -> None:
-        self._module, self._torch = module, sys.modules["torch"]
+        # Not held: who remembers one of these for each module must not keep modules alive.
+        self._module, self._torch = weakref.proxy(module), sys.modules["torch"]
         self._inputs = Inputs()
-        self._weights: tuple[str, str] | None = None
+        self._weights: Weights | None = None
 
     def look(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: object) -> Sighting:
         """Look at a call: its inputs, its output, and the state that it ran in."""
-        return _tell, self._inputs.look(args, kwargs), self._state(result), self.mode()
+        return tell_call, self._inputs.look(args, kwargs), self.state(result), self.mode()
 
     def look_at_state(self, _: object, __: object, result: object) -> Sighting:
         """Look at all of a call but its inputs."""
-        return _tell, None, self._state(result), self.mode()
+        return tell_call, None, self.state(result), self.mode()
 
     def mode(self) -> Mode:
         """Return the module's own state, for `tell_mode`."""
         self._weights = self._weights or _weights(self._module)
         return self._module.training, self._weights
 
-    def _state(self, result: Any) -> _State:
+    def state(self, result: Any) -> _State:
+        """Return the state that a call ran in, for `tell_call`."""
         is_grad_enabled = self._torch.is_grad_enabled()
         if type(result) is self._torch.Tensor:
             return is_grad_enabled, type_name(result.dtype), result.requires_grad
@@ -100,7 +134,8 @@ class Module:
         return is_grad_enabled, dtype, any(map(_has_graph, outputs))
 
 
-def _tell(facts: Facts, given: Given | None, state: _State, mode: Mode) -> None:
+def tell_call(facts: Facts, given: Given | None, state: _State, mode: Mode) -> None:
+    """Note a call of a module."""
     is_grad_enabled, dtype, has_graph = state
     if given is not None:
         tell_inputs(facts, *given)
@@ -113,22 +148,36 @@ def _tell(facts: Facts, given: Given | None, state: _State, mode: Mode) -> None:
 
 def tell_mode(facts: Facts, mode: Mode) -> None:
     """Note a module's own state."""
-    is_training, (dtype, device) = mode
+    is_training, weights = mode
     facts.flag("training", is_training)
-    if dtype:
-        facts.word("weights_dtype", dtype)
-        facts.word("device", device)
+    facts.word("execution", weights.execution)
+    facts.once(weights.model, "layers", weights.layers)
+    if weights.dtype:
+        facts.once(weights.model, "weights_bytes", weights.nbytes)
+        facts.word("weights_dtype", weights.dtype)
+        facts.word("device", weights.device)
 
 
 def _has_graph(output: Any) -> bool:
     return bool(getattr(output, "requires_grad", False))
 
 
-def _weights(module: Any) -> tuple[str, str]:
-    """Return (type, device) of most floating-point weights; empty where there are none."""
+def _weights(module: Any) -> Weights:
     sizes: dict[tuple[str, str], int] = {}
+    nbytes = 0
     for weight in module.parameters():
+        nbytes += weight.numel() * weight.element_size()
         if weight.is_floating_point():
             kind = (type_name(weight.dtype), str(weight.device))
             sizes[kind] = sizes.get(kind, 0) + weight.numel()
-    return max(sizes, key=lambda kind: sizes[kind], default=("", ""))
+    dtype, device = max(sizes, key=lambda kind: sizes[kind], default=("", ""))
+    layers = sum(not each._modules for each in module.modules())  # noqa: SLF001 - torch has no other
+    return Weights(id(module), dtype, device, nbytes, layers, _execution(module))
+
+
+def _execution(module: Any) -> str:
+    if is_a(module, "torch.jit._script", "ScriptModule"):
+        return "scripted"
+    is_compiled = is_a(module, "torch._dynamo.eval_frame", "OptimizedModule")
+    is_compiled = is_compiled or getattr(module, "_compiled_call_impl", None) is not None
+    return "compiled" if is_compiled else "eager"
