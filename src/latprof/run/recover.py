@@ -48,7 +48,8 @@ def finish(folder: Path | str, *, temporary: bool = False) -> Run:
     """Turn the spool in a folder into a finished run. On a finished run it only opens it.
 
     All is packed part by part, so memory stays bounded but for 8 bytes a request, its service time
-    to find the steady phase in, and for what devices did, which is added to the spans.
+    to find the steady phase in, and for what devices did, which is added to the spans. The verdict
+    then reads the requests of the run as any analysis does: some 90 bytes for each.
 
     Args:
         folder: Where the spool is; it must have been closed.

@@ -44,8 +44,8 @@ _LATE_ADVICE = {
 
 def late(facts: Facts) -> Iterator[Reason]:
     """Judge how late requests left, by shares of what was measured."""
-    if not facts.measured.request_id.size:
-        return
+    if not facts.measured.request_id.size or not facts.requests.queue_ns.any():
+        return  # what starts at its instant was not late; a closed loop always does
     late_ns = lateness(facts.requests)[facts.requests.ok & facts.requests.steady]
     worst, texts = 0.0, []
     for q, limit in ((0.5, _LATE_P50), (0.99, _LATE_P99)):
