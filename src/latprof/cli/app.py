@@ -12,6 +12,7 @@ import typer
 from typer.main import get_command
 
 from latprof import __version__
+from latprof.cli.attach import attach
 from latprof.cli.backends import backends
 from latprof.cli.capacity import capacity
 from latprof.cli.demo import demo
@@ -46,7 +47,7 @@ app = typer.Typer(
 )
 VERBS = (
     *(demo, profile, report, diagnose, what_if, capacity, duel, ops, summary),
-    *(backends, recover, doctor, gpu_selftest),
+    *(attach, backends, recover, doctor, gpu_selftest),
 )
 for verb in VERBS:
     app.command()(verb)

@@ -25,7 +25,7 @@ _PATIENCE_S = 10.0
 
 _CLOCK_TRIES = 3
 _DENIED = re.compile(r"permission denied|operation not permitted|os error 1\b", re.IGNORECASE)
-_GONE = re.compile(r"no such process|os error 3\b|does not exist", re.IGNORECASE)
+_GONE = re.compile(r"no such process|os error 3\b|check that the process is running", re.IGNORECASE)
 
 
 def find_spy() -> Spy:
