@@ -135,3 +135,9 @@ def test_batching_is_measured_beside_no_batching():
     by_name = figures("batching.py")
     assert by_name["no batching: answered"]["value"] > 0
     assert by_name["max_batch=8, max_delay_ms=2: answered / no batching"]["value"] > 0
+
+
+def test_a_diagnosis_is_held_against_planted_causes():
+    by_name = figures("diagnosis.py")
+    assert by_name["cases"]["value"] == 3
+    assert by_name["truth in the top three"]["value"] == 100

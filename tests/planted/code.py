@@ -33,7 +33,7 @@ def metrics_thread(fixed: bool) -> Iterator[Arm]:
         yield Arm(Scorer(), SCORER_STAGES, texts(lengths(3000, 4500)))
 
 
-@planted("gil_contention", stages=("forward", ""), gain=0.5, needs=DEMO)
+@planted("gil_contention", gain=0.5, needs=DEMO)
 def logging_threads(fixed: bool) -> Iterator[Arm]:
     """Two threads format records for a log all the time, beside a model in ONNX Runtime."""
     record = {"values": list(range(50)), "name": "request"}

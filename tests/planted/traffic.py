@@ -108,7 +108,7 @@ class Unloaded(Sleepy):
         return self.network(rows)
 
 
-@planted("idle_wakeup", stages=("model", ""), gain=0.99)
+@planted("idle_wakeup", stages=("model", ""))
 def weights_freed(fixed: bool) -> Iterator[Arm]:
     """After 200 ms without a request the weights are freed, and must be made again."""
     service = Unloaded(1e9 if fixed else 0.2)
