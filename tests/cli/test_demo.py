@@ -31,15 +31,16 @@ def test_the_healthy_one_is_shown_with_what_to_do_next(cli):
     assert all(stage in answer.out for stage in STAGES)
     assert max(map(len, answer.out.splitlines())) <= 80
     assert "picture  out/breakdown.png\n" in answer.out
-    assert "% of the time, " in answer.out
+    assert "Diagnosis: " in answer.out
     assert "latprof demo --variant slow" in answer.out
 
 
-def test_what_takes_the_time_is_named(cli):
+def test_why_it_is_slow_is_said(cli):
     answer = cli("demo", "--requests", 3, "--variant", "slow", "--out", "out")
     steps = answer.out[answer.out.index("picture") :]
-    assert "preprocess takes " in steps
-    assert "% of the time, waiting. Next:" in steps
+    assert "Diagnosis: preprocess holds " in steps
+    assert "waiting" in steps
+    assert "latprof diagnose out" in steps
     assert "latprof report out --plot waterfall" in steps
 
 

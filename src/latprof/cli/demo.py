@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import textwrap
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
@@ -13,7 +14,6 @@ from latprof.cli.answer import exit_code, print_json, print_screen
 from latprof.cli.folder import fresh_folder, shown
 from latprof.cli.interrupt import kept, raise_if_interrupted
 from latprof.cli.streams import reserved_stdout
-from latprof.units import share_text
 
 if TYPE_CHECKING:
     from latprof.run.model import Run
@@ -26,28 +26,40 @@ class Variant(StrEnum):
 
     HEALTHY = "healthy"
     SLOW = "slow"
+    PADDED = "padded"
+    WAITING = "waiting"
+    SLOWING = "slowing"
+    REBUILT = "rebuilt"
 
 
-# What fits half a minute, at some 600 ms a request, and a few seconds: p50 of the one, p99 of the
-# other.
-REQUESTS = {Variant.HEALTHY: 1_500, Variant.SLOW: 40}
+# What a few seconds hold, half a minute at some 600 ms a request.
+REQUESTS = {
+    Variant.HEALTHY: 1_500,
+    Variant.SLOW: 40,
+    Variant.PADDED: 500,
+    Variant.WAITING: 20,
+    Variant.SLOWING: 1_500,
+    Variant.REBUILT: 800,
+}
 
-NEXT = {
-    Variant.HEALTHY: {
-        "latprof demo --variant slow": "the same service with three faults",
-        "latprof profile MODULE:ATTR": "your own",
-    },
-    Variant.SLOW: {
-        "latprof report {run} --plot waterfall": "single requests, drawn along time",
-        "latprof demo --variant healthy": "the same service without its three faults",
-    },
+WIDTH = 80
+NEXT_OF_HEALTHY = {
+    "latprof demo --variant slow": "the same service with three faults",
+    "latprof demo --variant rebuilt": "with one; or padded, waiting, slowing",
+    "latprof profile MODULE:ATTR": "your own",
+}
+NEXT_OF_FAULTY = {
+    "latprof diagnose {run}": "the evidence, and what was ruled out",
+    "latprof report {run} --plot waterfall": "single requests, drawn along time",
+    "latprof demo --variant healthy": "the same service without faults",
 }
 
 
 def demo(
     *,
     variant: Annotated[
-        Variant, typer.Option(help="The service as it should be, or with three faults.")
+        Variant,
+        typer.Option(help="The service as it should be, with three faults (slow), or with one."),
     ] = Variant.HEALTHY,
     requests: Annotated[
         int | None,
@@ -86,20 +98,15 @@ def _recorded(variant: Variant, requests: int, out: Path) -> Run:
 
 def _say_next(run: Run, png: Path, variant: Variant, stdout: TextIO) -> None:
     place = shown(run.path)
-    stdout.write(f"\nrun      {place}\npicture  {shown(png)}\n\n{_finding(run)}\n")
+    stdout.write(f"\nrun      {place}\npicture  {shown(png)}\n\n{_answer(run)}\n\nNext:\n")
     place = shlex.quote(place)
-    steps = NEXT[variant].items()
-    stdout.writelines(f"  {step.format(run=place)}\n      {why}\n" for step, why in steps)
+    steps = NEXT_OF_HEALTHY if variant is Variant.HEALTHY else NEXT_OF_FAULTY
+    stdout.writelines(f"  {step.format(run=place)}\n      {why}\n" for step, why in steps.items())
 
 
-def _finding(run: Run) -> str:
-    """Return which row takes most of the time, and whether it computes or waits."""
-    from latprof.report.stages import largest_stage
-
-    table = run.breakdown()
-    stage = largest_stage(table)
-    if stage is None:
-        return "No request was measured."
-    row = table.to_dict("index")[stage]
-    how = "waiting" if row["blocked_share"] > row["cpu_share"] else "computing"
-    return f"{stage} takes {share_text(row['share'])} of the time, {how}. Next:"
+def _answer(run: Run) -> str:
+    """Return what the diagnosis says first, and which other causes it names."""
+    found = run.diagnose()
+    lines = textwrap.wrap(f"Diagnosis: {found.headline}", WIDTH)
+    lines += [f"  also {each.cause} in {each.stage or 'all of it'}" for each in found.findings[1:]]
+    return "\n".join(lines)

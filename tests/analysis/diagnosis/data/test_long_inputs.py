@@ -27,8 +27,10 @@ def test_a_few_long_inputs_make_the_tail(case, usual):
     assert found.after_ns.max() == pytest.approx(0.05 * 1_200e6 / 5, rel=0.25)
 
 
-def test_texts_as_people_write_them_are_no_fault(case):
-    tokens = np.random.default_rng(2).lognormal(4.6, 0.3, 1_000).astype(int)
+@pytest.mark.parametrize("spread", [0.3, 0.65, 0.9])
+def test_texts_as_people_write_them_are_no_fault(case, spread):
+    lengths = np.random.default_rng(2).lognormal(4.6, spread, 1_000)
+    tokens = np.clip(lengths, 6, 512).astype(int)
     (cleared,) = long_inputs(served(case, tokens))
     assert isinstance(cleared, Cleared)
     assert cleared.known
