@@ -7,6 +7,7 @@ from latprof.analysis.diagnosis.code.gil_contention import gil_contention
 from latprof.analysis.diagnosis.code.lock_contention import lock_contention
 from latprof.analysis.diagnosis.code.rare_stall import rare_stall
 from latprof.analysis.diagnosis.code.rebuilt_per_request import rebuilt_per_request
+from latprof.analysis.diagnosis.code.regression import regression
 from latprof.analysis.diagnosis.code.slow_stage import slow_stage
 from latprof.analysis.diagnosis.suspicion import Detector
 
@@ -19,4 +20,5 @@ DETECTORS: tuple[Detector, ...] = (
     rare_stall,
     rebuilt_per_request,
     slow_stage,
+    regression,
 )
