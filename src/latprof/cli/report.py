@@ -35,6 +35,7 @@ class Plot(StrEnum):
     TIMELINE = "timeline"
     CDF = "cdf"
     WATERFALL = "waterfall"
+    FLAME = "flame"
 
 
 def report(

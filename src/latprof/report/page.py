@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from latprof.report.notebook import fragment
-from latprof.report.plots import KINDS, plot
+from latprof.report.plots import kinds, plot
 from latprof.report.summary import summary
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ _SIZE = re.compile(r'\s(?:width|height)="[^"]*"')
 def page(run: Run) -> str:
     """Return a run as one HTML page: nothing is loaded, no script runs."""
     document = summary(run)
-    body = [fragment(document), *(_figure(run, kind) for kind in KINDS)]
+    body = [fragment(document), *(_figure(run, kind) for kind in kinds(run))]
     return _PAGE.format(title=markup.escape(document.title), body="\n".join(body))
 
 

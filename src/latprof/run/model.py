@@ -358,7 +358,7 @@ class Run:
         return what_if(self, speedup=speedup, workers=workers, rate=rate, **more)
 
     def plot(self, kind: str, path: Path | str | None = None) -> Figure:
-        """Draw `breakdown`, `timeline`, `cdf` or `waterfall`; save it too where `path` is given."""
+        """Draw `breakdown`, `timeline`, `cdf`, `waterfall` or `flame`, and save it to `path`."""
         from latprof.report.plots import plot
 
         return plot(self, kind, path)
@@ -368,6 +368,12 @@ class Run:
         from latprof.report.files import write
 
         return write(self, path)
+
+    def export(self, path: Path | str, format: str | None = None) -> Path:  # noqa: A002
+        """Write stacks for another tool: `speedscope`, or `flame` for any browser."""
+        from latprof.export.files import export
+
+        return export(self, path, format)
 
     def _repr_html_(self) -> str:
         from latprof.report.notebook import html

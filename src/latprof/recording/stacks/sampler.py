@@ -27,8 +27,8 @@ __all__ = ["main", "pause_s"]
 
 MOST_PER_S = 20.0
 CORE_SHARE = 0.1
-OWN_THREAD = "latprof"
-"""The recorder's: what it does is no part of the service."""
+OWN_THREADS = ("latprof", "latprof-heartbeat")
+"""Those of the recording: what they do is no part of the service."""
 
 _GIVES_UP_AFTER = 5
 _LONGEST_PAUSES = 4.0
@@ -59,7 +59,7 @@ def _write(file: TextIO, threads: list[ThreadStack]) -> None:
     rows = [
         Sample(*each[:-1], SEPARATOR.join(each.frames))
         for each in threads
-        if each.thread != OWN_THREAD
+        if each.thread not in OWN_THREADS
     ]
     file.write(line_of(rows))
 

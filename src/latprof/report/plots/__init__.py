@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from latprof.errors import UsageError
 from latprof.report.plots.breakdown import breakdown_plot
 from latprof.report.plots.cdf import cdf_plot
+from latprof.report.plots.flame import flame_plot
 from latprof.report.plots.picture import Picture, style
 from latprof.report.plots.timeline import timeline_plot
 from latprof.report.plots.waterfall import waterfall_plot
@@ -16,7 +17,7 @@ from latprof.report.plots.waterfall import waterfall_plot
 if TYPE_CHECKING:
     from latprof.run.model import Run
 
-__all__ = ["KINDS", "plot"]
+__all__ = ["KINDS", "kinds", "plot"]
 
 KINDS: dict[str, Callable[[Run], Picture]] = {
     "breakdown": breakdown_plot,
@@ -25,26 +26,34 @@ KINDS: dict[str, Callable[[Run], Picture]] = {
     "waterfall": waterfall_plot,
 }
 
+_OF_STACKS: dict[str, Callable[[Run], Picture]] = {"flame": flame_plot}
+
+
+def kinds(run: Run) -> list[str]:
+    """Return which pictures a run has: that of stacks only where they were taken."""
+    return [*KINDS, *(_OF_STACKS if "stacks" in run.manifest["counts"] else ())]
+
 
 def plot(run: Run, kind: str, path: Path | str | None = None) -> Picture:
     """Draw a picture of a run; a notebook shows what is returned.
 
     Args:
         run: A finished run.
-        kind: `breakdown`, `timeline`, `cdf` or `waterfall`.
+        kind: `breakdown`, `timeline`, `cdf` or `waterfall`; `flame` where stacks were taken.
         path: Also write it there; the ending, `.png` or `.svg`, chooses the format.
 
     Returns:
         A matplotlib Figure that no global state of pyplot knows of.
 
     Raises:
-        UsageError: No such kind, or an ending that is not known.
+        UsageError: No such kind, an ending that is not known, or a run without stacks.
         StorageError: The disk refuses.
     """
-    if kind not in KINDS:
-        raise UsageError(f"no plot {kind!r}: choose among {', '.join(KINDS)}")
+    known = KINDS | _OF_STACKS
+    if kind not in known:
+        raise UsageError(f"no plot {kind!r}: choose among {', '.join(known)}")
     with style():
-        figure = KINDS[kind](run)
+        figure = known[kind](run)
     if path is not None:
         figure.write(Path(path))
     return figure
