@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from latprof.analysis.diagnosis.case import Case
@@ -74,3 +75,13 @@ def test_steady_arrivals_are_none_however_they_come(case, cv):
 def test_a_closed_loop_has_no_rate(case):
     (said,) = rate_drift(case({"forward": np.full(100, 5.0)}))
     assert "waited for an answer" in said.reason
+
+
+def test_a_calm_time_that_counts_as_warm_up_is_still_the_calm_time(case):
+    seen = served(case, np.r_[gaps(400, 20), gaps(400, 7, seed=1)])
+    table = seen.run._tables["requests"]
+    phases = pa.array(["warmup"] * 400 + ["steady"] * 400).dictionary_encode()
+    at = table.schema.get_field_index("phase")
+    seen.run._tables["requests"] = table.set_column(at, "phase", phases)
+    (found,) = rate_drift(seen)
+    assert found.cause == "rate_drift"

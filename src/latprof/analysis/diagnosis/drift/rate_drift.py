@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
+from latprof.analysis.diagnosis.case import Case
 from latprof.analysis.diagnosis.drift.growth import at_work
 from latprof.analysis.diagnosis.suspicion import Cleared, Evidence, Suspicion
 from latprof.analysis.drift.drift import ERROR
@@ -19,7 +20,7 @@ from latprof.analysis.replay import starts
 from latprof.units import duration_text, rate_text, share_text
 
 if TYPE_CHECKING:
-    from latprof.analysis.diagnosis.case import Case
+    from latprof.analysis.measured import Requests
 
 __all__ = ["rate_drift"]
 
@@ -38,7 +39,7 @@ class _Arrivals(NamedTuple):
     """Two lots of arrivals.
 
     Attributes:
-        late: Which of the measured requests came in the busier time.
+        late: Which of the answered requests came in the busier time.
         gaps_before: Distances of arrivals in the calmer time, ns.
         service_before: Time that requests were worked on then.
         waits_before: Waits then.
@@ -61,7 +62,10 @@ def rate_drift(case: Case) -> Iterator[Suspicion | Cleared]:
     if not case.open_loop:
         yield Cleared(_CAUSE, "each request waited for an answer before it: no rate of its own")
         return
-    found = _within(case) if case.baseline is None else _since(case, case.baseline)
+    baseline = case.baseline
+    # A service that is faster while it is busy seems to warm up: the calm time counts all the same.
+    case = _All(case.run)
+    found = _within(case) if baseline is None else _since(case, baseline)
     if found is None:
         yield Cleared(_CAUSE, "requests came as fast and as evenly throughout")
         return
@@ -84,6 +88,15 @@ def rate_drift(case: Case) -> Iterator[Suspicion | Cleared]:
         after_ns=_spread(case, found)[found.late],
         level="trend",
     )
+
+
+class _All(Case):
+    """A run with all answered requests, whatever their phase."""
+
+    @property
+    def requests(self) -> Requests:
+        """The answered requests."""
+        return self.answered
 
 
 def _evidence(found: _Arrivals, waits: Floats, share: float, grew: float) -> Iterator[Evidence]:
