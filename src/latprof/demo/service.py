@@ -212,7 +212,11 @@ def make(variant: str, threads: int = 1) -> SentimentService:
     """
     from latprof.demo.faults import FAULTS
 
-    variants = {"healthy": SentimentService, "slow": SlowSentimentService, **FAULTS}
+    variants: dict[str, type[SentimentService]] = {
+        "healthy": SentimentService,
+        "slow": SlowSentimentService,
+        **FAULTS,
+    }
     if variant not in variants:
         raise UsageError(f"no demo variant {variant!r}: choose one of {', '.join(variants)}")
     return variants[variant](threads)
