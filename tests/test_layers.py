@@ -29,7 +29,7 @@ LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 # read from what its profiler wrote, a search judges each load before the next: imported when
 # called.
 DOORS = {
-    *("run/model.py", "run/recover.py", "backends/model.py", "load/duel/model.py"),
+    *("run/model.py", "run/answer.py", "run/recover.py", "backends/model.py", "load/duel/model.py"),
     *("analysis/diagnosis/finding.py", "analysis/whatif/plan.py"),
     "analysis/whatif/prediction.py",
     *("load/capacity/model.py", "load/capacity/probe.py", "load/capacity/search.py"),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import latprof
-from latprof.report.duel import data, document, html
+from latprof.report.duel import data, document
 from latprof.report.markdown import markdown
 from latprof.report.terminal import text
 
@@ -57,9 +57,8 @@ def test_every_arm_has_its_row_and_a_failed_one_its_reason(duel):
 
 def test_outside_text_is_harmless_in_every_spelling(duel):
     assert "\x1b" not in text(document(duel), 100)
-    assert "<b>" not in html(duel)
-    assert "&lt;b&gt;" in html(duel)
-    assert duel._repr_html_() == html(duel)
+    assert "<b>" not in duel._repr_html_()
+    assert "&lt;b&gt;" in duel._repr_html_()
     assert "quick" in markdown(document(duel))
 
 
@@ -70,7 +69,7 @@ def test_wrong_outputs_cannot_be_overlooked():
     assert "outputs: DISAGREE" in shown
     assert "2 against 3" in " ".join(shown.split())
     assert "▶" not in shown  # no arm is recommended
-    assert "lp-invalid" in html(found)
+    assert "lp-invalid" in found._repr_html_()
 
 
 def test_a_duel_without_survivors_says_why():

@@ -153,19 +153,13 @@ def _arrays(path: Path) -> dict[str, Any]:
 
 def _answer(found: Duel, stdout: TextIO, *, as_json: bool) -> None:
     if as_json:
-        json.dump(_document(found), stdout, indent=2, allow_nan=False)
+        json.dump(found.to_dict(), stdout, indent=2, allow_nan=False)
         stdout.write("\n")
         return
     from latprof.report.duel import document
     from latprof.report.terminal import show
 
     show(document(found), console(stdout))
-
-
-def _document(found: Duel) -> dict[str, Any]:
-    from latprof.report.duel import data
-
-    return data(found)
 
 
 def _exit_code(found: Duel) -> ExitCode:

@@ -25,7 +25,6 @@ from latprof.report.document import (
     Words,
     one_line,
 )
-from latprof.report.notebook import fragment
 from latprof.run.model import Verdict
 from latprof.units import NOTHING, count_text, counted_text, rate_text, share_text, time_unit
 
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from latprof.load.capacity.model import Capacity
     from latprof.load.capacity.slo import Term
 
-__all__ = ["data", "deciding", "document", "html", "table"]
+__all__ = ["data", "deciding", "document", "table"]
 
 _SEVERITY = {
     Finding.FOUND: Verdict.VALID,
@@ -91,11 +90,6 @@ def data(capacity: Capacity) -> dict[str, Any]:
         "interrupted": capacity.interrupted,
         "trials": known.to_dict("records"),
     }
-
-
-def html(capacity: Capacity) -> str:
-    """Return a capacity for a notebook."""
-    return fragment(document(capacity))
 
 
 def document(capacity: Capacity) -> Document:

@@ -27,7 +27,6 @@ from latprof.report.document import (
     Words,
     one_line,
 )
-from latprof.report.notebook import fragment
 from latprof.run.model import Verdict
 from latprof.units import (
     NOTHING,
@@ -41,7 +40,7 @@ from latprof.units import (
 if TYPE_CHECKING:
     from latprof.load.duel.model import Duel
 
-__all__ = ["data", "document", "html"]
+__all__ = ["data", "document"]
 
 _SEVERITY = {
     Outcome.DECIDED: Verdict.VALID,
@@ -74,11 +73,6 @@ def data(duel: Duel) -> dict[str, Any]:
         "precision": judgement.precision,
         "manifest": msgspec.to_builtins(duel.manifest),
     }
-
-
-def html(duel: Duel) -> str:
-    """Return a duel for a notebook."""
-    return fragment(document(duel))
 
 
 def _blocks(duel: Duel, title: str) -> Iterator[Block]:

@@ -16,14 +16,13 @@ from latprof.report.document import (
     Paragraph,
     one_line,
 )
-from latprof.report.notebook import fragment
 from latprof.run.model import Verdict
 from latprof.units import count_text, counted_text, duration_text, rate_text, share_text
 
 if TYPE_CHECKING:
     from latprof.analysis.whatif.plan import CapacityPlan
 
-__all__ = ["data", "document", "headline", "html"]
+__all__ = ["data", "document", "headline"]
 
 _LONGEST = 400
 
@@ -66,11 +65,6 @@ def data(plan: CapacityPlan) -> dict[str, Any]:
         "expected_ns": dict(plan.expected),
         "assumptions": list(plan.assumptions),
     }
-
-
-def html(plan: CapacityPlan) -> str:
-    """Return a plan for a notebook."""
-    return fragment(document(plan))
 
 
 def document(plan: CapacityPlan) -> Document:

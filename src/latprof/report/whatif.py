@@ -23,7 +23,6 @@ from latprof.report.document import (
     Words,
     one_line,
 )
-from latprof.report.notebook import fragment
 from latprof.run.model import Verdict
 from latprof.units import (
     counted_text,
@@ -38,7 +37,7 @@ from latprof.units import (
 if TYPE_CHECKING:
     from latprof.analysis.whatif.prediction import Forecast, Prediction
 
-__all__ = ["data", "document", "headline", "html", "table"]
+__all__ = ["data", "document", "headline", "table"]
 
 _LONGEST = 400
 _COLUMNS = ("base", "value", "lo", "hi", "gain", "gain_lo", "gain_hi")
@@ -95,11 +94,6 @@ def data(prediction: Prediction) -> dict[str, Any]:
         "shares_ns": {name: dict(parts) for name, parts in prediction.shares.items()},
         "assumptions": list(prediction.assumptions),
     }
-
-
-def html(prediction: Prediction) -> str:
-    """Return a prediction for a notebook."""
-    return fragment(document(prediction))
 
 
 def document(prediction: Prediction) -> Document:

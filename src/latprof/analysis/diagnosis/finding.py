@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from latprof.analysis.diagnosis.causes import family_of
 from latprof.analysis.diagnosis.gain import Gain
 from latprof.analysis.diagnosis.suspicion import Cleared, Evidence, Level
+from latprof.run.answer import Answer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,7 +72,7 @@ class Finding:
 
 
 @dataclass(frozen=True, repr=False)
-class Diagnosis:
+class Diagnosis(Answer):
     """Why a service is slow, the likeliest cause first. Made by `Run.diagnose`.
 
     Attributes:
@@ -83,6 +84,8 @@ class Diagnosis:
         cleared: What was looked for and not found, or could not be known, with the reason.
         doubts: What speaks against trusting the run, in words.
     """
+
+    _told_by = "diagnosis"
 
     target: str
     requests: int
@@ -109,30 +112,6 @@ class Diagnosis:
         from latprof.report.diagnosis import table
 
         return table(self)
-
-    def markdown(self) -> str:
-        """Return it as Markdown."""
-        from latprof.report.diagnosis import document
-        from latprof.report.markdown import markdown
-
-        return markdown(document(self))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain data that JSON knows."""
-        from latprof.report.diagnosis import data
-
-        return data(self)
-
-    def _repr_html_(self) -> str:
-        from latprof.report.diagnosis import html
-
-        return html(self)
-
-    def __str__(self) -> str:
-        from latprof.report.diagnosis import document
-        from latprof.report.terminal import text
-
-        return text(document(self))
 
     def __repr__(self) -> str:
         causes = ", ".join(f"{each.cause} ({each.stage or 'service'})" for each in self.findings)

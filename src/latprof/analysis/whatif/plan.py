@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from latprof.run.answer import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +17,7 @@ __all__ = ["CapacityPlan"]
 
 
 @dataclass(frozen=True, repr=False)
-class CapacityPlan:
+class CapacityPlan(Answer):
     """Replicas that keep an SLO at a rate. Made by `latprof.plan_capacity`.
 
     Attributes:
@@ -35,6 +37,8 @@ class CapacityPlan:
         assumptions: What it takes for granted.
         refused: Why there is no answer, and what to record; None where there is one.
     """
+
+    _told_by = "replicas"
 
     target: str
     terms: tuple[Term, ...]
@@ -58,30 +62,6 @@ class CapacityPlan:
         from latprof.report.replicas import headline
 
         return headline(self)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain data that JSON knows."""
-        from latprof.report.replicas import data
-
-        return data(self)
-
-    def markdown(self) -> str:
-        """Return it as Markdown."""
-        from latprof.report.markdown import markdown
-        from latprof.report.replicas import document
-
-        return markdown(document(self))
-
-    def _repr_html_(self) -> str:
-        from latprof.report.replicas import html
-
-        return html(self)
-
-    def __str__(self) -> str:
-        from latprof.report.replicas import document
-        from latprof.report.terminal import text
-
-        return text(document(self))
 
     def __repr__(self) -> str:
         return f"<CapacityPlan for {self.target}: {self.headline}>"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from latprof.run.answer import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +44,7 @@ class Forecast:
 
 
 @dataclass(frozen=True, repr=False)
-class Prediction:
+class Prediction(Answer):
     """What would be if something were different. Made by `Run.what_if`.
 
     Attributes:
@@ -59,6 +61,8 @@ class Prediction:
             several are made faster: they add up to what the speed-ups gain together.
         refused: Why there is no answer, and what to record; None where there is one.
     """
+
+    _told_by = "whatif"
 
     target: str
     change: tuple[str, ...]
@@ -103,30 +107,6 @@ class Prediction:
         from latprof.report.whatif import table
 
         return table(self)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain data that JSON knows."""
-        from latprof.report.whatif import data
-
-        return data(self)
-
-    def markdown(self) -> str:
-        """Return it as Markdown."""
-        from latprof.report.markdown import markdown
-        from latprof.report.whatif import document
-
-        return markdown(document(self))
-
-    def _repr_html_(self) -> str:
-        from latprof.report.whatif import html
-
-        return html(self)
-
-    def __str__(self) -> str:
-        from latprof.report.terminal import text
-        from latprof.report.whatif import document
-
-        return text(document(self))
 
     def __repr__(self) -> str:
         return f"<Prediction for {self.target}: {self.headline}>"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from latprof.load.capacity.trial import Finding, Trial
+from latprof.run.answer import Answer
 from latprof.units import counted_text, rate_text
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ __all__ = ["Capacity"]
 
 
 @dataclass(frozen=True, repr=False)
-class Capacity:
+class Capacity(Answer):
     """The highest rate at which a target keeps an SLO, with every load that was tried.
 
     Made by `latprof.find_capacity`.
@@ -45,6 +46,8 @@ class Capacity:
         stopped: Why the search ended early; empty where it did not.
         interrupted: Ctrl-C ended it.
     """
+
+    _told_by = "capacity"
 
     slo: str
     terms: tuple[Term, ...]
@@ -113,25 +116,11 @@ class Capacity:
 
         return table(self)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain data that JSON knows."""
-        from latprof.report.capacity import data
-
-        return data(self)
-
     def plot(self, path: Path | str | None = None) -> Figure:
         """Draw latency against the offered rate; save it too where `path` is given."""
         from latprof.report.plots.capacity import capacity_plot
 
         return capacity_plot(self, path)
-
-    def _repr_html_(self) -> str:
-        from latprof.report.capacity import html
-
-        return html(self)
-
-    def __str__(self) -> str:
-        return self.verdict
 
     def __repr__(self) -> str:
         return f"<Capacity of {self.target}: {self.verdict}>"

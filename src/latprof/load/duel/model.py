@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from latprof.load.duel import record
+from latprof.run.answer import Answer
 from latprof.run.disk import as_folder
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Duel", "open_duel"]
 
 
-class Duel:
+class Duel(Answer):
     """A finished duel: what each arm measured, the verdict, and the table.
 
     Made by `latprof.duel`; read again by `latprof.load.duel.model.open_duel`.
@@ -34,6 +35,8 @@ class Duel:
     Raises:
         RunFormatError: The folder holds no duel, or a damaged one.
     """
+
+    _told_by = "duel"
 
     def __init__(self, path: Path, *, temporary: bool = False) -> None:
         self.path = path
@@ -101,11 +104,6 @@ class Duel:
         from latprof.analysis.duel import table
 
         return table(self)
-
-    def _repr_html_(self) -> str:
-        from latprof.report.duel import html
-
-        return html(self)
 
     def __repr__(self) -> str:
         return f"<Duel of {', '.join(arm.name for arm in self._manifest.arms)}: {self.verdict}>"
