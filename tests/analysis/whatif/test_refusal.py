@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import latprof as lp
+from latprof.analysis.whatif.whatif import what_if
 from latprof.testing import ExponentialTime, SimulatedService
 
 
@@ -71,9 +72,49 @@ def test_a_queue_that_is_not_the_workers(table_run):
     ]
     made = {"target": "Service", "environment": {}, "arrivals": {"planned": 1_000}}
     run = table_run(rows, [], **made, driver={"workers": 1})
-    from latprof.analysis.whatif.whatif import what_if
-
     assert "replaying the recorded arrivals" in what_if(run, rate=60.0).refused
+
+
+@pytest.fixture
+def woken(table_run):
+    """Make a run of one worker, 5 ms of service 50 times a second, that is late to begin."""
+
+    def make(late_ms):
+        rows, free = [], 0
+        for intended, late in zip(20_000_000 * np.arange(late_ms.size), late_ms, strict=True):
+            started = max(int(intended) + int(late * 1e6), free)
+            free = started + 5_000_000
+            rows.append({"intended_ns": int(intended), "started_ns": started, "finished_ns": free})
+        made = {"target": "Service", "environment": {}, "arrivals": {"planned": len(rows)}}
+        return table_run(rows, [], **made, driver={"workers": 1})
+
+    return make
+
+
+def test_a_tail_that_late_wake_ups_make_is_withheld(woken):
+    late_ms = np.full(1_000, 2.0)
+    late_ms[::50] = 9.0
+    found = what_if(woken(late_ms), rate=60.0)
+    # 5 ms of service after 2 ms as usual or 9 ms when late: of 14 ms, 7 are not as usual.
+    assert found.missing == {
+        "p99": "50.0 % of the recorded p99 is that free workers woke up late: quieten what else "
+        "had the cores or the interpreter, and record again"
+    }
+    assert found.p50.value_ns == pytest.approx(7e6)
+    assert "50.0 % of the recorded p99" in str(found)
+
+
+def test_to_wake_up_as_slowly_as_usual_is_told(woken):
+    found = what_if(woken(np.full(1_000, 4.0)), rate=60.0)
+    assert found.missing == {}
+    assert found.p99.value_ns == pytest.approx(9e6)
+
+
+def test_a_run_that_is_mostly_late_wake_ups_and_what_queues_behind_them(woken):
+    late_ms = np.zeros(1_000)
+    late_ms[::10] = 120.0  # the next seven wait
+    refused = what_if(woken(late_ms), rate=60.0).refused
+    assert "of the recorded p50 is that free workers woke up late" in refused
 
 
 def test_service_times_that_drift():

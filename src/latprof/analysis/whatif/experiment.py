@@ -16,8 +16,10 @@ from latprof.analysis.whatif.engine import Servers
 from latprof.analysis.whatif.levels import factors
 from latprof.analysis.whatif.recorded import Loop
 from latprof.analysis.whatif.refusal import (
+    QUANTILES,
     Refusal,
     drift_of,
+    quantile_of,
     refuse_by_gate,
     refuse_by_load,
     refuse_by_question,
@@ -49,6 +51,8 @@ class Experiment:
         left: Recorded requests that count under the change.
         off: How far a replay of the run itself is off, by quantile, as a share.
         drift: How far the level of service times swung within the run, as a share.
+        late: By quantile, the share of it that is there because free workers woke up later than
+            they usually did.
         rate: Arrivals a second under the change; None in a closed loop.
         workers: Requests served at once under the change; None without a limit.
         busy: Share of their time that workers would be busy; None in a closed loop.
@@ -62,6 +66,7 @@ class Experiment:
     left: int
     drift: float
     off: dict[float, float] = field(default_factory=dict)
+    late: dict[float, float] = field(default_factory=dict)
     rate: float | None = None
     workers: int | None = None
     busy: float | None = None
@@ -157,6 +162,7 @@ def _queued(
         left=int(after.counted.sum()),
         drift=drift_of(recorded),
         off=off,
+        late=_late(before, idle=recorded.found < (had.workers or np.inf)),
         rate=change.rate or recorded.rate,
         workers=workers,
         busy=busy,
@@ -172,6 +178,22 @@ def _anew(arrivals: Arrivals, change: Change) -> bool:
     by 17 % with the recorded ones; from 1,000 requests by 6 % and 25 %.
     """
     return change.rate is not None and arrivals.mean_ns is not None
+
+
+def _late(before: Queued, idle: Chosen) -> dict[float, float]:
+    """Return how much shorter each quantile would be had workers woken up as they usually did.
+
+    To wake up takes any thread its time, and a replay has that. Beyond the median
+    something else had the cores or the interpreter just then: the next run meets other such moments.
+    """
+    pauses = before.pauses
+    if pauses is None or not idle.any():
+        return {}
+    usual = pauses._replace(idle=np.minimum(pauses.idle, np.median(pauses.idle[idle])))
+    everything = np.arange(before.services.size)
+    whole = before.latencies(everything)
+    prompt = replace(before, pauses=usual).latencies(everything)
+    return {q: 1 - quantile_of(prompt, q) / quantile_of(whole, q) for q in QUANTILES}
 
 
 def _changed(had: Servers, workers: int | None) -> Servers:

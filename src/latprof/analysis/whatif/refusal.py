@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FARTHEST",
     "FULLEST",
+    "QUANTILES",
     "Refusal",
     "drift_of",
     "quantile_of",
@@ -32,6 +33,7 @@ __all__ = [
 
 Floats = npt.NDArray[np.float64]
 
+QUANTILES = (0.5, 0.95, 0.99)
 FULLEST = 0.95  # of the workers' time: beyond, no record is long enough for the queue
 _FEWEST = 50
 FARTHEST = 3.0  # times the recorded rate
@@ -174,7 +176,7 @@ def refuse_by_gate(recorded: Recorded, arm: Arm) -> dict[float, float]:
     replayed = arm.latencies(np.arange(recorded.arrivals.size))
     measured = recorded.latencies[recorded.measured]
     off = {}
-    for q in (0.5, 0.95, 0.99):
+    for q in QUANTILES:
         was, now = quantile_of(measured, q), quantile_of(replayed, q)
         off[q] = abs(now - was) / was if was > 0 else 0.0
         tested = q == 0.5 or measured.size * (1 - q) >= 10

@@ -15,7 +15,7 @@ from latprof.analysis.whatif.prediction import Forecast, Prediction
 from latprof.analysis.whatif.recorded import Recorded
 from latprof.analysis.whatif.refusal import FULLEST, Refusal, quantile_of
 from latprof.analysis.whatif.split import shapley
-from latprof.units import counted_text
+from latprof.units import counted_text, share_text
 
 if TYPE_CHECKING:
     from latprof.run.model import Run
@@ -26,6 +26,7 @@ Floats = npt.NDArray[np.float64]
 
 _QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 _NEEDED = {"p50": 50, "p95": 200, "p99": 1_000}  # METHODS: 200 services are useless for a p99
+_MOST_LATE = 0.2  # of a quantile: the rest is of the service, and can be told to 20 %
 _MOST_STAGES = 6  # 2^k replays split a gain of k stages
 _BAND = (2.5, 50.0, 97.5)
 
@@ -103,12 +104,10 @@ def _predicted(recorded: Recorded, change: Change, other: Recorded | None) -> Pr
         raise Refusal(
             f"{counted_text(left, 'measured request')} would be left: record 1,000 or more"
         )
-    names = [name for name, least in _NEEDED.items() if left >= least]
-    missing = {
-        name: f"{name} takes {least:,} measured requests, here are {left:,}"
-        for name, least in _NEEDED.items()
-        if left < least
-    }
+    missing = dict(_missing(found))
+    names = [name for name in _QUANTILES if name not in missing]
+    if not names:
+        raise Refusal(missing["p50"])
     base = recorded.latencies[recorded.measured]
     draws = np.array([list(_pair(found, picked, names)) for picked in _picks(recorded)])
     scale = resamples(recorded.services.size)[1]
@@ -128,6 +127,20 @@ def _predicted(recorded: Recorded, change: Change, other: Recorded | None) -> Pr
         assumptions=tuple(found.notes),
         shares=_shares(recorded, change, other, names),
     )
+
+
+def _missing(found: Experiment) -> Iterator[tuple[str, str]]:
+    """Yield the quantiles that this run cannot carry, each with the reason."""
+    for name, q in _QUANTILES.items():
+        least, late = _NEEDED[name], found.late.get(q, 0.0)
+        if found.left < least:
+            yield name, f"{name} takes {least:,} measured requests, here are {found.left:,}"
+        elif late > _MOST_LATE:
+            reason = (
+                f"{share_text(late)} of the recorded {name} is that free workers woke up late: "
+                "quieten what else had the cores or the interpreter, and record again"
+            )
+            yield name, reason
 
 
 def _after(found: Experiment, recorded: Recorded) -> Floats:
