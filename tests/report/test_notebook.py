@@ -72,6 +72,19 @@ def test_no_text_becomes_markup(name):
     assert name in "".join(page.text)
 
 
+def test_words_stand_on_the_left_and_long_ones_may_break():
+    columns = (
+        Column("cause", right=False),
+        Column("value"),
+        Column("see", right=False),
+        Column("why", right=False, long=True),
+    )
+    row = Row(tuple(map(Words, ("queueing", "12", "run.signals", "nobody waits"))))
+    shown = fragment(Document("d", (Table("Ruled out", columns, (row,)),)))
+    assert '<td class="lp-left">queueing</td><td>12</td>' in shown
+    assert '<td class="lp-words">run.signals</td><td class="lp-long">nobody waits</td>' in shown
+
+
 def test_hostile_names_of_a_real_run_stay_text(hostile):
     page = Reader(html(hostile))
     assert page.tags <= TAGS

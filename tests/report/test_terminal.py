@@ -8,6 +8,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from latprof.report.colours import stage_colours
+from latprof.report.document import Column, Document, Row, Table, Words
 from latprof.report.summary import summary
 from latprof.report.terminal import show, text
 
@@ -31,6 +32,16 @@ def test_numbers_are_never_cut(slow, hostile, width):
         shown = text(summary(run), width)
         for cell in (cell for row in tables[0].rows for cell in row.cells[1:]):
             assert cell.text in shown
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_sentences_in_a_table_take_several_lines_and_are_never_cut(width):
+    reason = " ".join(f"word{index}" for index in range(40))
+    columns = Column("cause", right=False), Column("why", right=False, long=True)
+    table = Table("Ruled out", columns, (Row((Words("thread_oversubscription"), Words(reason))),))
+    shown = text(Document("d", (table,)), width)
+    assert max(map(cell_len, shown.splitlines())) <= width
+    assert " ".join(shown.split("thread_oversubscription")[1].split()) == reason
 
 
 def test_bars_are_drawn_at_80_columns(slow, thirty, hostile):

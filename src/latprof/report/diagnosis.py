@@ -24,7 +24,6 @@ from latprof.report.document import (
     Words,
     one_line,
 )
-from latprof.report.notebook import fragment
 from latprof.run.model import Verdict
 from latprof.units import counted_text, duration_text, interval_text, scaled_text, time_unit
 
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from latprof.analysis.diagnosis.gain import Gain
     from latprof.analysis.diagnosis.suspicion import Cleared
 
-__all__ = ["data", "document", "headline", "html", "line", "table"]
+__all__ = ["data", "document", "headline", "line", "table"]
 
 _ENDS = ("before", "after", "after_lo", "after_hi")
 _COLUMNS = (
@@ -52,17 +51,23 @@ _OF = {"first": "the first requests'", "trend": "the last requests'", "slice": "
 
 def headline(diagnosis: Diagnosis) -> str:
     """Return the answer in one or two sentences."""
+    return line(diagnosis.findings[0]) if diagnosis.findings else _nothing(diagnosis)
+
+
+def _nothing(diagnosis: Diagnosis) -> str:
     if diagnosis.p50_ns is None:
         return "nothing to diagnose: no request was answered in the steady phase"
-    if not diagnosis.findings:
-        p50, p99 = duration_text(diagnosis.p50_ns), duration_text(diagnosis.p99_ns)
-        return f"nothing found that makes the service slow: p50 is {p50}, p99 {p99}"
-    return line(diagnosis.findings[0])
+    p50, p99 = duration_text(diagnosis.p50_ns), duration_text(diagnosis.p99_ns)
+    return f"nothing found that makes the service slow: p50 is {p50}, p99 {p99}"
 
 
 def line(finding: Finding) -> str:
     """Return a finding in two sentences: what is the matter, and what its fix should bring."""
-    return f"{_matter(finding)}. {finding.advice}: {_promise(finding)}."
+    return f"{_matter(finding)}. {_remedy(finding)}"
+
+
+def _remedy(finding: Finding) -> str:
+    return f"{finding.advice}: {_promise(finding)}."
 
 
 def _matter(finding: Finding) -> str:
@@ -83,10 +88,12 @@ def _promise(finding: Finding) -> str:
     if finding.level == "resource":
         return "it costs no time yet"
     gain = finding.gain
-    name = f"p{100 * gain.q:g}"
+    name = _at_q(finding)
     whose = f"{_OF[finding.level]} {name}" if finding.level in _OF else name
-    should = "fell" if finding.confidence == "confirmed" else "should fall"
-    return f"{whose} {should} from {duration_text(gain.before_ns)} to {_about(gain)}"
+    if finding.measured_ns is not None:
+        told = f"{duration_text(gain.ns)} had been predicted"
+        return f"{whose} fell by {duration_text(finding.measured_ns)} as measured, {told}"
+    return f"{whose} should fall from {duration_text(gain.before_ns)} to {_about(gain)}"
 
 
 def _about(gain: Gain) -> str:
@@ -144,26 +151,22 @@ def _plain(finding: Finding) -> dict[str, Any]:
     return {**known, "family": finding.family, "gain_ns": finding.gain_ns}
 
 
-def html(diagnosis: Diagnosis) -> str:
-    """Return a diagnosis for a notebook."""
-    return fragment(document(diagnosis))
-
-
 def document(diagnosis: Diagnosis) -> Document:
     """Return a diagnosis as a document."""
     return Document(one_line(diagnosis.target), tuple(_blocks(diagnosis)))
 
 
 def _blocks(diagnosis: Diagnosis) -> Iterator[Block]:
-    yield Heading("Diagnosis", f"{counted_text(diagnosis.requests, 'measured request')}")
-    yield Paragraph(one_line(diagnosis.headline, _LONGEST))
-    if diagnosis.findings:
-        yield Headline(tuple(_metrics(diagnosis.findings[0])))
-        for index, finding in enumerate(diagnosis.findings):
-            if index:
-                yield Paragraph(one_line(line(finding), _LONGEST))
-            yield _evidence(finding)
-    if diagnosis.findings[1:]:
+    first, *others = diagnosis.findings or (None,)
+    yield Heading(one_line(_nothing(diagnosis) if first is None else _matter(first), _LONGEST))
+    if first is not None:
+        yield Paragraph(one_line(_remedy(first), _LONGEST))
+        yield Headline(tuple(_metrics(first)))
+        yield _evidence(first)
+    for finding in others:
+        yield Paragraph(one_line(line(finding), _LONGEST))
+        yield _evidence(finding)
+    if others:
         yield _others(diagnosis.findings)
     if diagnosis.doubts:
         yield Notice(
@@ -172,16 +175,24 @@ def _blocks(diagnosis: Diagnosis) -> Iterator[Block]:
             tuple((one_line(each, _LONGEST), "") for each in diagnosis.doubts),
         )
     yield from _ruled_out(diagnosis.cleared)
+    count = counted_text(diagnosis.requests, "measured request")
+    yield Paragraph(one_line(f"Diagnosis of {diagnosis.target}, from {count}"), quiet=True)
 
 
 def _metrics(finding: Finding) -> Iterator[Metric]:
     yield Metric("cause", finding.cause, f"{finding.family}, {finding.confidence}")
     if finding.stage:
         yield Metric("stage", finding.stage)
-    if finding.level != "resource":
+    if finding.measured_ns is not None:
+        yield Metric("gain", duration_text(finding.measured_ns), f"measured at {_at_q(finding)}")
+    elif finding.level != "resource":
         gain = finding.gain
-        detail = f"of {duration_text(gain.before_ns)} at p{100 * gain.q:g}"
+        detail = f"of {duration_text(gain.before_ns)} at {_at_q(finding)}"
         yield Metric("gain", duration_text(gain.ns), detail)
+
+
+def _at_q(finding: Finding) -> str:
+    return f"p{100 * finding.gain.q:g}"
 
 
 def _evidence(finding: Finding) -> Table:
@@ -190,16 +201,14 @@ def _evidence(finding: Finding) -> Table:
         for each in finding.evidence
     )
     columns = (
-        Column("measured", right=False),
-        Column("value"),
-        Column("counts", right=False),
-        Column("see", right=False),
+        Column("measured", right=False, long=True),
+        Column("value", right=False),
+        Column("counts", right=False, long=True),
+        Column("see", right=False, long=True),
     )
     where = f" in {finding.stage}" if finding.stage else ""
-    notes = (f"{finding.advice}.", f"It would be refuted so: {finding.refuted_by}.")
-    return Table(
-        f"Evidence for {finding.cause}{where} ({finding.confidence})", columns, rows, notes
-    )
+    title = f"Evidence for {finding.cause}{where} ({finding.confidence})"
+    return Table(title, columns, rows, (f"To refute it: {finding.refuted_by}.",))
 
 
 def _others(findings: Sequence[Finding]) -> Table:
@@ -229,5 +238,5 @@ def _ruled_out(cleared: Sequence[Cleared]) -> Iterator[Block]:
             if each.known is known
         )
         if rows:
-            columns = (Column("cause", right=False), Column("why", right=False))
+            columns = (Column("cause", right=False), Column("why", right=False, long=True))
             yield Table(title, columns, rows)

@@ -98,10 +98,11 @@ Cell = Words | Duration | Share
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A head; numbers stand on the right, words on the left."""
+    """A head; numbers stand on the right, words on the left; `long` ones take several lines."""
 
     name: str
     right: bool = True
+    long: bool = False
 
 
 class Part(StrEnum):

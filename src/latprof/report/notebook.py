@@ -13,6 +13,7 @@ from latprof.report.document import (
     Block,
     Cell,
     Chart,
+    Column,
     Document,
     Duration,
     Fill,
@@ -104,21 +105,25 @@ def _(paragraph: Paragraph) -> str:
 def _(table: Table) -> str:
     shares = (cell for row in table.rows for cell in row.cells if isinstance(cell, Share))
     longest = max((share.value or 0 for share in shares if share.colour), default=0) or 1.0
+    kinds = ["lp-left", *map(_kind, table.columns[1:])]
     heads = [
-        _tag("th", _text(column.name), "" if column.right else "lp-left")
-        for column in table.columns
+        _tag("th", _text(column.name), "" if column.right else kind)
+        for column, kind in zip(table.columns, kinds, strict=True)
     ]
-    rows = [_row(row, longest) for row in table.rows]
+    rows = [_row(row, kinds, longest) for row in table.rows]
     return _titled(table.title, _grid(heads, rows), table.notes)
 
 
-def _row(row: Row, longest: float) -> str:
-    name, *numbers = row.cells
-    cells = [_tag("td", _text(name.text), "lp-left"), *(_cell(c, longest) for c in numbers)]
+def _kind(column: Column) -> str:
+    return "lp-long" if column.long else "" if column.right else "lp-words"
+
+
+def _row(row: Row, kinds: Sequence[str], longest: float) -> str:
+    cells = (_cell(cell, kind, longest) for cell, kind in zip(row.cells, kinds, strict=True))
     return _tag("tr", "".join(cells), f"lp-{row.part}" + (" lp-marked" if row.marked else ""))
 
 
-def _cell(cell: Cell, longest: float) -> str:
+def _cell(cell: Cell, kind: str, longest: float) -> str:
     if isinstance(cell, Duration) and cell.interval:
         number = cell.text.removesuffix(cell.interval)
         return _tag("td", _text(number) + _tag("span", _text(cell.interval), "lp-interval"))
@@ -126,7 +131,7 @@ def _cell(cell: Cell, longest: float) -> str:
         width = 100 * (cell.value or 0) / longest
         bar = _tag("span", _area(cell.colour, cell.fill, width), "lp-track")
         return _tag("td", bar + _tag("span", _text(cell.text), "lp-share"))
-    return _tag("td", _text(cell.text))
+    return _tag("td", _text(cell.text), kind)
 
 
 def _area(colour: str, fill: Fill, percent: float) -> str:

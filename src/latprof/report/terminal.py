@@ -146,6 +146,8 @@ def _(paragraph: Paragraph, width: int) -> RenderableType:  # noqa: ARG001 - all
 
 @_block.register
 def _(table: Table, width: int) -> RenderableType:
+    if any(column.long for column in table.columns):
+        return _prose(table)
     gap, name_cells, bar_cells = _room(table, width)
     grid = _grid(gap)
     for at, column in enumerate(table.columns):
@@ -160,6 +162,17 @@ def _(table: Table, width: int) -> RenderableType:
             grid.add_section()
         strong = row.marked or row.part is Part.TOTAL
         grid.add_row(*_cells(row, bar_cells, longest), style="bold" if strong else "")
+    return Group(Text(table.title, style="bold"), grid, *_notes(table.notes))
+
+
+def _prose(table: Table) -> RenderableType:
+    """Spell a table of sentences: long ones take several lines."""
+    grid = _grid(GAP)
+    for column in table.columns:
+        justify: Literal["left", "right"] = "right" if column.right else "left"
+        grid.add_column(column.name, justify=justify, no_wrap=not column.long, overflow="fold")
+    for row in table.rows:
+        grid.add_row(*(Text(cell.text) for cell in row.cells), style="bold" if row.marked else "")
     return Group(Text(table.title, style="bold"), grid, *_notes(table.notes))
 
 

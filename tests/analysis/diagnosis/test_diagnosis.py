@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -40,7 +42,14 @@ def test_the_first_line_is_the_answer(found):
         "tokenize holds 400 of 550 ms: its tokenizer is built in every request. Build it once: "
         "p50 should fall from 550 ms to about 190 ms [190, 190]."
     )
-    assert str(found).splitlines()[2].startswith("tokenize holds 400 of 550 ms")
+    assert str(found).splitlines()[0].startswith("tokenize holds 400 of 550 ms")
+
+
+def test_a_confirmed_finding_tells_what_was_measured(found):
+    first = replace(found.findings[0], confidence="confirmed", measured_ns=340 * MS)
+    assert str(first).endswith("p50 fell by 340 ms as measured, 360 ms had been predicted.")
+    shown = str(replace(found, findings=(first,)))
+    assert re.search(r"gain +340 ms +measured at p50", shown)
 
 
 def test_what_was_ruled_out_and_what_is_not_known_are_told_apart(found):

@@ -51,6 +51,12 @@ def test_a_few_constructions_are_no_habit(case, often):
     assert isinstance(cleared, Cleared)
 
 
+def test_what_hardly_takes_time_is_told_as_such(case):
+    seen = case({"wait": np.full(50, 99.0)}, attributes={"constructed_ns": [990_000] * 50})
+    (cleared,) = rebuilt_per_request(seen)
+    assert cleared.reason == "what requests construct takes 1.0 % of their time"
+
+
 def test_a_file_that_every_request_reads(case):
     parts = {"map": np.full(100, 8.0), "forward": np.full(100, 2.0)}
     (found,) = rebuilt_per_request(case(parts, signals=read(750_000, 900)))

@@ -40,8 +40,16 @@ def rebuilt_per_request(case: Case) -> Iterator[Suspicion | Cleared]:
     """Suspect construction inside requests, as it was seen, or by what it reads and touches."""
     seen = list(_seen(case)) or list(_told_by_reading(case))
     if not seen:
-        yield Cleared(_CAUSE, "requests construct nothing that is known, and read no files")
+        yield Cleared(_CAUSE, _why_not(case))
     yield from seen
+
+
+def _why_not(case: Case) -> str:
+    taken = case.attribute("constructed_ns")
+    if taken is None:
+        return "requests construct nothing that is known, and read no files"
+    share = float(np.nansum(taken.values.astype(np.float64)) / max(case.service.sum(), 1.0))
+    return f"what requests construct takes {share_text(share)} of their time"
 
 
 def _seen(case: Case) -> Iterator[Suspicion]:

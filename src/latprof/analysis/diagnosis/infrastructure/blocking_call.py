@@ -77,14 +77,16 @@ def _suspicion(case: Case, part: str, blocked: Floats) -> Suspicion:
     share = float(blocked.sum() / case.wall(part).sum())
     where = "run.breakdown()" if part != UNTRACKED else "run.breakdown(), run.signals"
     evidence = [
-        Evidence(f"blocked share of {part}", share_text(share), f"above {_BLOCKED:.0%}", where)
+        Evidence(
+            f"blocked share of {part}", share_text(share), f"above {share_text(_BLOCKED)}", where
+        )
     ]
     evidence += _beside(case)
     return Suspicion(
         cause=_CAUSE,
         stage=part,
-        summary=f"{share_text(share)} of it is spent waiting for something else than a core: a "
-        "call over the network, a disk, a sleep, a lock",
+        summary=f"{share_text(share)} of that is waiting, and not for a core: for a network, a "
+        "disk, a sleep or a lock",
         evidence=tuple(evidence),
         advice="Take the wait out of the request: ask once instead of several times, keep what "
         "was answered, or ask at the same time",
