@@ -141,6 +141,8 @@ def test_other_refusals_keep_their_kind(dense):
 def test_errors_of_cuda_are_about_the_machine(dense):
     with pytest.raises(BackendUnavailable, match=r"invalid device ordinal"):
         plan(dense).session(runtime(ValueError("CUDA failure 101: invalid device ordinal")))
+    with pytest.raises(BackendUnavailable, match=r"Available memory of 0"):
+        plan(dense).session(runtime(ValueError("arena.cc:360 Available memory of 0 is smaller")))
 
 
 @pytest.mark.parametrize(("provider", "asked"), [("cuda", CUDA), ("tensorrt", TRT)])

@@ -98,6 +98,21 @@ def test_the_machine_and_the_runtime_are_named(slow):
     assert line in texts(slow)
 
 
+@pytest.mark.parametrize(
+    ("gpus", "named"),
+    [
+        ([{"model": "NVIDIA H200", "driver": "580.1"}], "NVIDIA H200 · Python 3.11.7"),
+        ([{"model": "A"}, {"model": "B"}, {"model": "A"}], "2 × A · B · Python 3.11.7"),
+        ([{"driver": "580.1"}, "a text"], "Python 3.11.7"),
+        ("a text", "Python 3.11.7"),
+    ],
+)
+def test_gpus_are_named_with_the_machine(slow, gpus, named):
+    run = Judged(slow, slow.validity)
+    run.environment = {"gpus": gpus, "python": {"version": "3.11.7"}}
+    assert named in texts(run)
+
+
 @pytest.mark.parametrize("environment", [{}, {"cpu": "a text"}, {"cpu": {"usable_cpus": "two"}}])
 def test_an_environment_from_elsewhere_is_left_out_where_it_makes_no_sense(slow, environment):
     run = Judged(slow, slow.validity)

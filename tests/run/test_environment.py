@@ -16,6 +16,7 @@ def test_every_fact_has_its_place():
     facts = fingerprint()
     assert set(facts) == {
         "cpu",
+        "gpus",
         "memory",
         "system",
         "python",

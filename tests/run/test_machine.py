@@ -36,6 +36,8 @@ FILES = {
     FREQUENCY.format(0, "scaling_governor"): "powersave\n",
     FREQUENCY.format(1, "scaling_governor"): "performance\n",
     FREQUENCY.format(0, "scaling_max_freq"): "3600000\n",
+    "proc/driver/nvidia/version": "NVRM version: Kernel Module for x86_64  580.15.04  Release\n",
+    "proc/driver/nvidia/gpus/0000:00:06.0/information": "Model: \t\t NVIDIA X\nIRQ:  7\n",
     "etc/os-release": 'NAME="x"\nPRETTY_NAME="Some Linux 12"\n',
 }
 
@@ -84,6 +86,13 @@ def test_memory(root):
         "available_bytes": 8 << 10,
         "limit_bytes": None,
     }
+
+
+def test_gpus(root, tmp_path_factory):
+    assert machine.gpus(root) == [{"model": "NVIDIA X", "driver": "580.15.04"}]
+    (root / "proc/driver/nvidia/version").write_text("of another form")
+    assert machine.gpus(root) == [{"model": "NVIDIA X", "driver": None}]
+    assert machine.gpus(tmp_path_factory.mktemp("none")) == []
 
 
 def test_system(root):

@@ -31,6 +31,7 @@ OPTIMIZATIONS = {
 EXECUTIONS = {"sequential": "ORT_SEQUENTIAL", "parallel": "ORT_PARALLEL"}
 # Ahead of what is wrong: lines of its source, as many as it went through.
 _SOURCE = re.compile(r"^.*\[ONNXRuntimeError\] : \d+ : \w+ : ", re.DOTALL)
+_OF_THE_DEVICE = re.compile("CUDA failure|Available memory of|out of memory")
 ERRORS_ONLY = 3  # of its log levels; warnings of each optimisation would drown the rest
 
 
@@ -131,7 +132,7 @@ class Plan:
         if "provider option" in text and '"device_id"' not in text:
             return UsageError(f"{self.provider} refuses an option: {text}")
         # A refused fallback of its own is a plain RuntimeError; CUDA's errors say so in words.
-        if self.provider != CPU and (type(error) is RuntimeError or "CUDA failure" in text):
+        if self.provider != CPU and (type(error) is RuntimeError or _OF_THE_DEVICE.search(text)):
             return BackendUnavailable(f"{self.provider} cannot be set up: {text}")
         return ModelFormatError(self.file, f"onnxruntime cannot load it: {text}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -180,10 +181,18 @@ def _environment_text(environment: Mapping[str, Any]) -> str:
     parts = [
         cpu.get("model"),
         f"{usable:g} usable CPUs" if isinstance(usable, int | float) else None,
+        *_gpus(environment),
         f"Python {python['version']}" if "version" in python else None,
         *(f"{name} {packages[name]}" for name in RUNTIMES if name in packages),
     ]
     return " · ".join(one_line(str(part)) for part in parts if part)
+
+
+def _gpus(environment: Mapping[str, Any]) -> list[str]:
+    found = environment.get("gpus")  # a run from elsewhere may hold anything there, too
+    gpus = [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
+    models = Counter(str(model) for each in gpus if (model := each.get("model")))
+    return [f"{count} × {model}" if count > 1 else model for model, count in models.items()]
 
 
 def _facts(environment: Mapping[str, Any], key: str) -> Mapping[str, Any]:

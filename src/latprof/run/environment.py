@@ -108,8 +108,8 @@ def fingerprint(target: object | None = None, *, root: Path = Path("/")) -> dict
         root: Where the file system begins; a test gives its own.
 
     Returns:
-        Keys `cpu`, `memory`, `system`, `python`, `packages` (name to version, only those installed;
-        none is imported), `variables`, `git` and `command`.
+        Keys `cpu`, `gpus` (of NVIDIA, all in the machine), `memory`, `system`, `python`, `packages`
+        (name to version, only those installed; none is imported), `variables`, `git` and `command`.
 
     Example:
         >>> fingerprint()["python"]["implementation"]
@@ -117,6 +117,7 @@ def fingerprint(target: object | None = None, *, root: Path = Path("/")) -> dict
     """
     return {
         "cpu": machine.cpu(root),
+        "gpus": machine.gpus(root),
         "memory": machine.memory(root),
         "system": machine.system(root),
         "python": _python(),

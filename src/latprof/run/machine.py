@@ -17,9 +17,10 @@ from latprof.run.facts import field, number, text
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["cpu", "memory", "system"]
+__all__ = ["cpu", "gpus", "memory", "system"]
 
 _CPUS = "sys/devices/system/cpu"
+_NVIDIA = "proc/driver/nvidia"
 
 
 def cpu(root: Path) -> dict[str, Any]:
@@ -57,6 +58,16 @@ def memory(root: Path) -> dict[str, Any]:
         "available_bytes": known.available if known else _kibibytes(info, "MemAvailable"),
         "limit_bytes": cgroup.memory_limit_bytes(root),
     }
+
+
+def gpus(root: Path) -> list[dict[str, Any]]:
+    """Return model and driver of each NVIDIA GPU, as the driver's own files tell them."""
+    driver = re.search(r"Module[^\n]*?\s(\d+(?:\.\d+)+)\s", text(root / _NVIDIA / "version") or "")
+    files = sorted((root / _NVIDIA).glob("gpus/*/information"))
+    return [
+        {"model": field(text(file), "Model"), "driver": driver and driver.group(1)}
+        for file in files
+    ]
 
 
 def system(root: Path) -> dict[str, Any]:
