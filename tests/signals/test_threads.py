@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -46,6 +47,17 @@ def test_the_wait_for_a_core_goes_on_when_threads_end(tmp_path):
     (tmp_path / "proc/self/task/2/schedstat").unlink()
     thread(tmp_path, 3, waited_ns=1_000)
     assert threads.read()["threads_runqueue_s"] == pytest.approx(3e-6)
+
+
+def test_a_thread_of_latprof_s_own_brings_no_past_along_when_it_serves(tmp_path):
+    begins = str(threading.get_native_id())  # begins the recording, reads first, and then serves
+    thread(tmp_path, begins, waited_ns=20_000_000_000)
+    thread(tmp_path, 1, waited_ns=0)
+    threads = OwnThreads(tmp_path)
+    assert threads.read()["threads_runqueue_s"] == 0
+    thread(tmp_path, begins, waited_ns=20_000_003_000)
+    with ThreadPoolExecutor(1) as sampler:
+        assert sampler.submit(threads.read).result()["threads_runqueue_s"] == pytest.approx(3e-6)
 
 
 def test_a_kernel_without_schedstat_has_no_wait(tmp_path):

@@ -49,9 +49,9 @@ class OwnThreads:
             return {}
         own = {str(number) for number in (threading.get_native_id(), *self._beside())}
         values = self._runnable(names, own)
-        waited_ns = dict(self._waits(name for name in names if name not in own))
-        if waited_ns:
-            self._add(waited_ns)
+        waited_ns = dict(self._waits(names))
+        if waited_ns.keys() - own:
+            self._add(waited_ns, own)
             values["threads_runqueue_s"] = self._total_ns / 1e9
         return values
 
@@ -67,11 +67,18 @@ class OwnThreads:
             values["runnable_others"] = max(0.0, everyone - len(runnable))
         return values
 
-    def _add(self, waited_ns: dict[str, int]) -> None:
+    def _add(self, waited_ns: dict[str, int], own: set[str]) -> None:
+        """Add what threads waited since the last reading, but for latprof's own.
+
+        Those are kept in mind too: the first reading is taken by the thread that starts the
+        recording, which then serves requests and must not bring its past along.
+        """
         if self._waited_ns is not None:
             before = self._waited_ns
             self._total_ns += sum(
-                max(0, waited - before.get(name, 0)) for name, waited in waited_ns.items()
+                max(0, waited - before.get(name, 0))
+                for name, waited in waited_ns.items()
+                if name not in own
             )
         self._waited_ns = waited_ns
 
