@@ -48,6 +48,7 @@ def test_since_a_baseline(case):
     before, now = served(case, gaps(400, 20)), served(case, gaps(400, 7, seed=1))
     (found,) = rate_drift(Case(now.run, before.run))
     assert "in the baseline" in found.refuted_by
+    assert found.level == "typical"
     assert np.median(found.after_ns) < 9e6
     (same,) = rate_drift(Case(now.run, now.run))
     assert isinstance(same, Cleared)

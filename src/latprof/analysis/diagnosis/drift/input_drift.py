@@ -16,7 +16,7 @@ from latprof.analysis.drift.drift import ERROR, best_explanation
 from latprof.analysis.drift.given import Course, course_of
 from latprof.analysis.drift.subject import Subject
 from latprof.analysis.drift.subjects import Subjects
-from latprof.units import duration_text, share_text
+from latprof.units import count_text, duration_text, share_text
 
 if TYPE_CHECKING:
     from latprof.analysis.diagnosis.case import Case
@@ -29,6 +29,7 @@ Floats = npt.NDArray[np.float64]
 _CAUSE = "input_drift"
 _LARGE = 0.25  # Siddiqi, Credit Risk Scorecards, ch. 8: from here on, a shift calls for action
 _LONGER = 0.1  # of the service time, by the input alone; less is not worth a finding
+_WHOLE = 100  # numbers from here on are told without fractions
 _MOST = 0.5  # of what the service time grew by has to follow from the input
 
 
@@ -75,6 +76,7 @@ def input_drift(case: Case) -> Iterator[Suspicion | Cleared]:
 
 def _suspicion(case: Case, found: _Mixes, shift: Shift, usual: tuple[float, float]) -> Suspicion:
     name = found.attribute.name
+    carried = _carried(found)
     saved = np.zeros(case.n)
     saved[found.late] = _saved(case.service[found.late], found)
     part = grown_part(case, found.late) if not found.late.all() else _largest(case)
@@ -84,8 +86,7 @@ def _suspicion(case: Case, found: _Mixes, shift: Shift, usual: tuple[float, floa
     return Suspicion(
         cause=_CAUSE,
         stage=part if part in case.stages else "",
-        summary=f"requests carry other {name} than {found.where}, and take {ratio:.1f} times as "
-        "long",
+        summary=f"{carried}, and requests take {ratio:.1f} times as long",
         evidence=(
             Evidence(f"shift of {name}", moved, f"an index above {_LARGE}", "run.drift()"),
             Evidence(
@@ -95,14 +96,28 @@ def _suspicion(case: Case, found: _Mixes, shift: Shift, usual: tuple[float, floa
                 f'run.slices(by="{name}")',
             ),
         ),
-        advice=f"Size the service for the {name} that come now, or limit, batch or route them; "
-        "its code is as fast as before",
+        advice="Size the service for the inputs that come now, or limit, batch or route the large "
+        "ones; its code is as fast as before",
         refuted_by=f"send requests with the {name} of before: if they take as long, it is not the "
         "input",
         before_ns=case.latency[found.late],
         after_ns=case.without(saved)[found.late],
-        level="trend",
+        level="trend" if case.baseline is None else "typical",
     )
+
+
+def _carried(found: _Mixes) -> str:
+    """Return in words how the attribute differs."""
+    name = found.attribute.name
+    if found.attribute.labels:
+        return f"another mix of {name} comes than {found.where}"
+    lots = found.before, found.attribute.values[found.late]
+    before, now = (_number(float(np.median(each))) for each in lots)
+    return f"{name} of the middle request went from {before} {found.where} to {now}"
+
+
+def _number(value: float) -> str:
+    return count_text(round(value)) if value >= _WHOLE else f"{value:.3g}"
 
 
 def _saved(service_ns: Floats, found: _Mixes) -> Floats:

@@ -86,7 +86,7 @@ def rate_drift(case: Case) -> Iterator[Suspicion | Cleared]:
         refuted_by=f"send the requests as {found.where}: if they wait as long, it is not the rate",
         before_ns=case.latency[found.late],
         after_ns=_spread(case, found)[found.late],
-        level="trend",
+        level="trend" if baseline is None else "typical",
     )
 
 
