@@ -141,3 +141,11 @@ def test_a_diagnosis_is_held_against_planted_causes():
     by_name = figures("diagnosis.py")
     assert by_name["cases"]["value"] == 3
     assert by_name["truth in the top three"]["value"] == 100
+    assert by_name["no-op requests, one core"]["at_least"] == 100_000
+
+
+def test_sampling_stacks_is_measured_beside_none_and_against_the_clock_of_the_spans():
+    by_name = figures("stacks.py")
+    assert by_name["requests a second, with stacks / without"]["value"] > 0
+    assert by_name["samples of the serving thread"]["value"] > 0
+    assert by_name["mean distance from the clock of the spans"]["high"] > 0

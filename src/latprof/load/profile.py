@@ -82,9 +82,10 @@ def profile(
             They are kept and marked; statistics leave them out.
         probe: "full" reads CPU and run-queue time of each span, "wall" the clock alone.
         signals: Whether the process and the machine are sampled once a second.
-        stacks: Whether py-spy samples the stacks of the target's process, some ten times a second,
-            each for a millisecond of its time: `Run.hot_frames` then tells which lines each stage
-            spent its time in.
+        stacks: Whether py-spy samples the stacks of the target's process, some ten times a second:
+            `Run.hot_frames` then tells which lines each stage spent its time in. Each sample stops
+            the process for a millisecond, and all of them take up to a tenth of its cores, which
+            it misses where all are busy: compare no latencies with and without.
         isolate: Whether the target gets a process of its own; `Isolation` says which interpreter,
             CPUs, environment and working directory.
         timeout: Seconds from its start after which a request counts as `timeout`. A coroutine

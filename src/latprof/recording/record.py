@@ -27,8 +27,8 @@ def record(
         out: Folder of the run; None keeps it in a temporary one for as long as its `Run` lives.
         probe: "full", or "wall" for the clock alone.
         signals: Whether the process and the machine are sampled once a second.
-        stacks: Whether py-spy samples the stacks of this process, some ten times a second; see
-            `Run.hot_frames`.
+        stacks: Whether py-spy samples the stacks of this process, some ten times a second, for up
+            to a tenth of its cores; see `Run.hot_frames`.
         warmup: "auto" finds out which requests are warm-up, a number says how many, 0 none.
 
     Returns:

@@ -60,9 +60,9 @@ def data(found: Attached, seen: Attachment) -> dict[str, Any]:
     }
 
 
-def answer(found: Attached, cores: int) -> str:
+def answer(found: Attached, cores: float) -> str:
     """Return in one or two sentences what the process does with its time."""
-    used = f"{found.cores:.2g} of {cores} cores"
+    used = f"{found.cores:.2g} of {cores:g} cores"
     if found.gil_held >= _HELD and found.holding:
         held = share_text(found.gil_held)
         return f"The GIL is held {held} of the time{_most(found.holding)}.{_others(found)}"

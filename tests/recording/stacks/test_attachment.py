@@ -8,6 +8,7 @@ import pytest
 
 from latprof.errors import RecordingError
 from latprof.recording.stacks.attachment import attach
+from latprof.recording.stacks.pace import usable_cores
 from latprof.recording.stacks.spy import find_spy
 from latprof.recording.stacks.vitals import vitals
 
@@ -16,7 +17,7 @@ def test_a_running_service_is_watched_from_outside(service):
     seen = attach(service.pid, 1.5)
     assert len(seen.snapshots) >= 2
     assert "-c" in seen.command
-    assert seen.usable_cores == len(os.sched_getaffinity(0))
+    assert seen.usable_cores == usable_cores(service.pid)
     assert seen.ended.time_ns > seen.began.time_ns
     used = seen.ended.thread_cpu_s[service.pid] - seen.began.thread_cpu_s[service.pid]
     assert used > 0

@@ -12,7 +12,6 @@ import pytest
 import latprof as lp
 from latprof.errors import RecordingError
 from latprof.recording.stacks import beside
-from latprof.recording.stacks.sampler import CORE_SHARE, MOST_PER_S, pause_s
 from latprof.recording.stacks.spy import Spy
 from latprof.run.stackspool import FILE
 
@@ -148,9 +147,3 @@ def test_a_sampler_does_not_outlive_a_killed_recording(tmp_path):
     until(lambda: not any(each.is_running() for each in samplers))
     run = lp.recover(tmp_path / "run")
     assert len(run.stacks) > 0
-
-
-def test_pauses_keep_to_the_share_of_a_core_and_to_the_highest_rate():
-    assert pause_s(0.02, 1.0) == pytest.approx(0.02 / CORE_SHARE)
-    assert pause_s(0.0, 1.0) == pytest.approx(1 / MOST_PER_S)
-    assert pause_s(0.0, 1e9) < 1

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import random
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from latprof.errors import LatprofError
-from latprof.recording.stacks.sampler import pause_s
+from latprof.recording.stacks.pace import Pace, usable_cores
 from latprof.recording.stacks.spy import Spy, find_spy
 from latprof.recording.stacks.vitals import Vitals, vitals
 from latprof.run.facts import text
@@ -19,8 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Attachment", "attach"]
 
-_COST_S = 0.01  # CPU time of a snapshot
-
 
 class Attachment(NamedTuple):
     """What was seen of a process.
@@ -28,7 +24,7 @@ class Attachment(NamedTuple):
     Attributes:
         pid: Of it.
         command: How it was started.
-        usable_cores: That its affinity leaves it.
+        usable_cores: That its affinity and the quota leave it.
         began: Its vitals at the beginning.
         ended: The same at the end.
         snapshots: Its Python threads, again and again.
@@ -37,7 +33,7 @@ class Attachment(NamedTuple):
 
     pid: int
     command: str
-    usable_cores: int
+    usable_cores: float
     began: Vitals
     ended: Vitals
     snapshots: list[list[ThreadStack]]
@@ -45,7 +41,7 @@ class Attachment(NamedTuple):
 
 
 def attach(pid: int, seconds: float, spy: Spy | None = None) -> Attachment:
-    """Watch a running process, at random instants some eight times a second.
+    """Watch a running process, at random instants some ten times a second.
 
     Each time py-spy stops it for about a millisecond. Nothing is put into it.
 
@@ -60,16 +56,16 @@ def attach(pid: int, seconds: float, spy: Spy | None = None) -> Attachment:
         UsageError: There is no such process, or it is no Python.
     """
     spy = spy or find_spy()
-    chance = random.Random()  # noqa: S311 - instants, no secrets
+    cores = usable_cores(pid)
+    pace = Pace(cores)
     end_s = time.monotonic() + seconds
     snapshots = [spy.snapshot(pid)]
     command = " ".join((text(Path(f"/proc/{pid}/cmdline")) or "").split("\0"))
-    cores = _usable_cores(pid)
     began, ended_early = vitals(pid), ""
     ended = began
     try:
         while time.monotonic() < end_s:
-            time.sleep(pause_s(_COST_S, chance.expovariate(1.0)))
+            time.sleep(pace.pause_s())
             snapshots.append(spy.snapshot(pid))
             ended = vitals(pid)
     except KeyboardInterrupt:
@@ -77,10 +73,3 @@ def attach(pid: int, seconds: float, spy: Spy | None = None) -> Attachment:
     except LatprofError as error:
         ended_early = str(error)
     return Attachment(pid, command, cores, began, ended, snapshots, ended_early)
-
-
-def _usable_cores(pid: int) -> int:
-    try:
-        return len(os.sched_getaffinity(pid))
-    except (AttributeError, OSError):  # another system, or it has ended
-        return os.cpu_count() or 1
