@@ -141,7 +141,6 @@ def test_a_diagnosis_is_held_against_planted_causes():
     by_name = figures("diagnosis.py")
     assert by_name["cases"]["value"] == 3
     assert by_name["truth in the top three"]["value"] == 100
-    assert by_name["no-op requests, one core"]["at_least"] == 100_000
 
 
 def test_sampling_stacks_is_measured_beside_none_and_against_the_clock_of_the_spans():
