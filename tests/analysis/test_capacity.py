@@ -37,6 +37,15 @@ def test_what_the_sample_cannot_carry_is_undecided():
     assert reading.share == 0
 
 
+def test_too_few_for_a_quantile_can_still_break_its_limit():
+    """Of 300 requests no p99 can be told; that it is above 1 ms, where all of them are, can."""
+    (term,) = parse("p99 < 1ms")
+    reading = latency_reading(latencies(300) + MS, term, 0.95)
+    assert reading.value is None
+    assert reading.outcome is Outcome.FAIL
+    assert reading.told == "100.0 % of requests are beyond 1.00 ms"
+
+
 def test_a_request_without_an_answer_is_endless(table_run, served):
     rows = served([MS] * 990) + served([MS] * 30, status="error")
     (reading,) = read(table_run(rows), parse("p99 < 1s"), 0.95)

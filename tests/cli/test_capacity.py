@@ -63,6 +63,14 @@ def test_an_open_end_is_exit_code_three(asked):
     assert asked("--requests", "2500").code == ExitCode.INVALID
 
 
+@pytest.mark.parametrize("picture", ["rates.gif", "nowhere/rates.png"])
+def test_a_picture_that_cannot_be_is_refused_before_the_search(asked, tmp_path, picture):
+    (tmp_path / "served.py").write_text("raise SystemExit('the target was loaded')")
+    answer = asked("--plot", picture)
+    assert answer.code == ExitCode.USAGE
+    assert f"cannot draw {picture}" in answer.err
+
+
 @pytest.mark.parametrize("slo", ["p99", "fast", "p99 < 5"])
 def test_a_wrong_slo_is_one_line_and_exit_code_two(asked, slo):
     answer = asked(slo=slo)

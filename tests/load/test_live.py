@@ -55,6 +55,15 @@ def test_a_panel_fits_its_terminal_and_still_tells_all_of_it(width):
         assert told in text, text
 
 
+def test_the_first_panel_of_an_open_loop_is_no_closed_loop():
+    text = "\n".join(lines_of(panel(outlook(OPEN, Counts(), 0.0), "a"), 80))
+    assert "closed" not in text
+    assert "1, waiting ones too" in text
+    assert "0:00 gone, 0:30 left" in text
+    closed = "\n".join(lines_of(panel(outlook(Plan(count=9), COUNTS, 1.0), "a"), 80))
+    assert "never: a closed loop has no plan" in closed
+
+
 def test_a_line_tells_the_same():
     assert line(outlook(OPEN, COUNTS, 12.2)) == (
         "0:12 gone, 0:18 left  600 requests  49.2/s of 50.1/s offered  p50 1.21 ms  p99 3.46 ms  "

@@ -44,6 +44,8 @@ def test_whichever_end_comes_first_counts():
 def test_at_the_begin_nothing_is_known():
     seen = outlook(Plan(count=10), Counts(), elapsed_s=0.0)
     assert (seen.achieved, seen.offered, seen.share, seen.remaining_s) == (None, None, 0.0, None)
+    assert not seen.is_open
+    assert outlook(Plan(offsets=np.arange(3), count=3), Counts(), elapsed_s=0.0).is_open
 
 
 def test_a_first_arrival_after_a_quarter_of_an_hour():

@@ -79,11 +79,10 @@ def latency_reading(values_ns: Int64s, term: Term, confidence: float) -> Reading
     limit_ns = term.limit
     found = quantile(values_ns, term.q, confidence)
     outcome = Outcome.UNDECIDED
-    if found.value_ns is not None:
-        if found.high_ns is not None and found.high_ns < limit_ns:
-            outcome = Outcome.PASS
-        elif found.low_ns is not None and found.low_ns >= limit_ns:
-            outcome = Outcome.FAIL
+    if found.low_ns is not None and found.low_ns >= limit_ns:
+        outcome = Outcome.FAIL  # known from few values too, which may bound it from below only
+    elif found.value_ns is not None and found.high_ns is not None and found.high_ns < limit_ns:
+        outcome = Outcome.PASS
     share = float((values_ns >= limit_ns).mean()) if values_ns.size else 0.0
     value, low, high = map(_finite, (found.value_ns, found.low_ns, found.high_ns))
     return Reading(term, value, low, high, found.n_effective, outcome, share)

@@ -14,6 +14,7 @@ from latprof.cli.exits import ExitCode
 from latprof.cli.inputs import read_inputs
 from latprof.cli.service import opened, own_inputs
 from latprof.cli.streams import console, reserved_stdout
+from latprof.errors import UsageError
 
 if TYPE_CHECKING:
     from latprof.load.capacity.model import Capacity
@@ -93,15 +94,31 @@ def capacity(
         "seed": seed,
         "progress": sys.stderr.isatty(),
     }
+    _refuse_early(slo, plot)
     given = None if inputs is None else read_inputs(inputs)
     with reserved_stdout() as stdout, opened(target, apart=isolate) as service:
         if given is None and not isolate:
             given = own_inputs(service, target, _SAMPLES)
         found = _found(service.target, given, slo, options)
+        _answer(found, stdout, as_json=as_json)
         if plot is not None:
             found.plot(plot)
-        _answer(found, stdout, as_json=as_json)
     return _exit_code(found)
+
+
+def _refuse_early(slo: str, plot: Path | None) -> None:
+    """Refuse what would be refused after the target was loaded, or after the whole search."""
+    from latprof.load.capacity.slo import parse
+
+    parse(slo)
+    if plot is None:
+        return
+    from latprof.report.plots.picture import FORMATS
+
+    if plot.suffix.lower().removeprefix(".") not in FORMATS:
+        raise UsageError(f"cannot draw {plot}: end the name in {' or '.join(FORMATS)}")
+    if not plot.absolute().parent.is_dir():
+        raise UsageError(f"cannot draw {plot}: there is no folder {plot.parent}")
 
 
 def _found(target: Any, inputs: list[Any] | None, slo: str, options: dict[str, Any]) -> Capacity:

@@ -127,7 +127,7 @@ def _pairs(seen: Outlook) -> list[tuple[tuple[str, Any], tuple[str, Any]]]:
         (("rate", _rate(seen)), ("completed", count_text(counts.requests))),
         (("in flight", _under_way(seen)), ("errors", errors)),
         (("p50", duration_text(counts.p50_ns)), ("p99", duration_text(counts.p99_ns))),
-        (("sent late", _late(counts)), ("", "")),
+        (("sent late", _late(seen)), ("", "")),
     ]
 
 
@@ -137,15 +137,15 @@ def _rate(seen: Outlook) -> str:
 
 
 def _under_way(seen: Outlook) -> str:
-    if seen.offered is not None:
+    if seen.is_open:
         return f"{count_text(seen.under_way or 0)}, waiting ones too"
     return "no limit" if seen.under_way is None else f"{count_text(seen.under_way)} at most"
 
 
-def _late(counts: Counts) -> str:
-    if counts.late_p99_ns is None:
+def _late(seen: Outlook) -> str:
+    if not seen.is_open:
         return "never: a closed loop has no plan"
-    return f"p99 {duration_text(counts.late_p99_ns)}"
+    return f"p99 {duration_text(seen.counts.late_p99_ns)}"
 
 
 def _clock(seen: Outlook) -> str:

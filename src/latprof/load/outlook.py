@@ -21,8 +21,10 @@ class Outlook:
     Attributes:
         counts: What was recorded so far.
         elapsed_s: Since the load began.
+        is_open: Whether requests are sent by a plan, not by whoever has got an answer.
         achieved: Requests finished per second; None before any time has passed.
-        offered: Requests planned per second up to now; None in a closed loop.
+        offered: Requests planned per second up to now; None in a closed loop, and before any time
+            has passed.
         under_way: In an open loop, how many requests wait or are served; in a closed one, how
             many are served at most, None without a limit.
         share: How much of the plan is done, from 0 to 1.
@@ -31,6 +33,7 @@ class Outlook:
 
     counts: Counts
     elapsed_s: float
+    is_open: bool
     achieved: float | None
     offered: float | None
     under_way: int | None
@@ -51,6 +54,7 @@ def outlook(plan: Plan, counts: Counts, elapsed_s: float) -> Outlook:
     return Outlook(
         counts,
         elapsed_s,
+        plan.offsets is not None,
         achieved,
         offered,
         under_way,

@@ -128,14 +128,18 @@ def _notice(capacity: Capacity) -> Notice:
     doubts = []
     if capacity.drift:
         doubts.append((capacity.drift, "the target or the machine changed: search again"))
-    if capacity.stopped and capacity.rate is not None:
-        doubts.append((capacity.stopped, "give more requests= or seconds= to narrow the range"))
+    if capacity.stopped:
+        doubts.append((capacity.stopped, f"give more requests= or seconds= to {_aim(capacity)}"))
     if capacity.interrupted and capacity.rate is not None:
         doubts.append(("interrupted by Ctrl-C", "search again to its end"))
     severity = _SEVERITY[capacity.finding]
     if doubts and severity is Verdict.VALID:
         severity = Verdict.WARN
     return Notice(severity, one_line(capacity.verdict, 400), tuple(doubts))
+
+
+def _aim(capacity: Capacity) -> str:
+    return "decide" if capacity.rate is None else "narrow the range"
 
 
 def _trials(capacity: Capacity) -> Table:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from latprof.load.capacity.bisection import CONFIDENCE
+from latprof.load.capacity.budget import too_small
 from latprof.load.capacity.trial import Outcome, Trial
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Approximation:
         for step in range(_STEPS):
             rate = math.exp(place)
             if not self.journal.budget.affords(size, rate):
-                self.stopped = "the budget was spent"
+                self.stopped = too_small(size, rate)
                 break
             trial = self.journal.trial(rate, size, CONFIDENCE)
             gain = _GAIN / (1 + step / _SLOWING) ** _EXPONENT

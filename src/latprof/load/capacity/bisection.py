@@ -60,8 +60,8 @@ class Bisection:
             self._try(low)
             self._widen(low, low * _ABOVE / _BELOW)
             self._narrow()
-        except BudgetSpent:
-            self.stopped = "the budget was spent"
+        except BudgetSpent as spent:
+            self.stopped = str(spent)
         self._repeat_first()
 
     def _widen(self, low: float, high: float) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Budget", "BudgetSpent"]
+from latprof.units import counted_text, rate_text
+
+__all__ = ["Budget", "BudgetSpent", "too_small"]
 
 _LOOKS = 3
 _LONGER = 4  # each look takes that many times the requests of the one before
@@ -46,7 +48,7 @@ class Budget:
         """
         left = self._left(rate)
         if fewest > left:
-            raise BudgetSpent
+            raise BudgetSpent(too_small(fewest, rate))
         sizes, used = [fewest], float(fewest)
         while len(sizes) < _LOOKS and used + _LONGER * sizes[-1] <= _SHARE * left:
             sizes.append(_LONGER * sizes[-1])
@@ -56,3 +58,9 @@ class Budget:
     def _left(self, rate: float) -> float:
         requests, seconds = self.reserve
         return min(self.requests - requests, (self.seconds - seconds) * rate)
+
+
+def too_small(requests: int, rate: float) -> str:
+    """Return why a search ends that could not pay for its next load."""
+    load = f"{counted_text(requests, 'request')} at {rate_text(rate)}"
+    return f"what is left of the budget does not pay for {load}"

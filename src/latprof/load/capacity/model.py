@@ -96,7 +96,9 @@ class Capacity(Answer):
         if self.interrupted:
             return f"interrupted after {counted_text(len(self.trials), 'load')}"
         failed = next((each for each in reversed(self.trials) if each.reason), None)
-        return self.stopped or (failed.reason if failed else "nothing was tried")
+        if self.stopped:
+            return "the budget was spent first"
+        return failed.reason if failed else "nothing was tried"
 
     def _why_no_more(self) -> str:
         if self.first_failed is not None:
@@ -104,7 +106,7 @@ class Capacity(Answer):
             return f"at {rate_text(self.first_failed)} the load itself failed ({reason})"
         if self.interrupted:
             return "interrupted before a rate failed"
-        return self.stopped or "no higher rate could be sent"
+        return "the budget was spent first" if self.stopped else "no higher rate could be sent"
 
     def table(self) -> pd.DataFrame:
         """Return one row a trial, in the order in which they were made.

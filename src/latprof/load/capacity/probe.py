@@ -138,7 +138,7 @@ def _outcome(readings: Sequence[Reading], overloaded: str, hindered: str) -> tup
     for outcome in (Outcome.FAIL, Outcome.UNDECIDED):
         found = next((each for each in readings if each.outcome is outcome), None)
         if found is not None:
-            return outcome, f"{found.term.name} is {found.term.text(found.value)}"
+            return outcome, found.told
     return Outcome.PASS, ""
 
 

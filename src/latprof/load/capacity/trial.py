@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from latprof.load.capacity.slo import Term
+from latprof.units import share_text
 
 __all__ = ["Finding", "Outcome", "Reading", "Trial"]
 
@@ -54,6 +55,14 @@ class Reading:
     n_effective: float
     outcome: Outcome
     share: float
+
+    @property
+    def told(self) -> str:
+        """The value in words, or how many were beyond the limit where the sample carries none."""
+        if self.value is None:
+            limit = self.term.text(self.term.limit)
+            return f"{share_text(self.share)} of requests are beyond {limit}"
+        return f"{self.term.name} is {self.term.text(self.value)}"
 
 
 @dataclass(frozen=True, slots=True)
