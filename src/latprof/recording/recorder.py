@@ -244,6 +244,7 @@ class Recorder:
         self._flusher.join()
         self._end_signals()
         self._end_stacks()
+        self.describe(**self._sightings.calibration.measured())
         atexit.unregister(self.__exit__)
         try:
             self._finish()

@@ -88,6 +88,8 @@ def test_a_mask_on_a_device_is_not_waited_for():
     assert told(inputs, **feed) == {
         "forwards": 1,
         "model_rows": 2,
+        "model_elements": 6,
+        "shapes": 1,
         "batch_size": 2,
         "input_shape": "2x3",
         "first_seen_shape": True,

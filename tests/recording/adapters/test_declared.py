@@ -100,6 +100,8 @@ def test_a_model_on_a_device_is_looked_at_where_it_meets_the_host(accelerator):
         "input_bytes": 64,
         "forwards": 1,
         "model_rows": 1,
+        "model_elements": 4,
+        "shapes": 1,
         "batch_size": 1,
         "input_shape": "1x4",
         "first_seen_shape": True,

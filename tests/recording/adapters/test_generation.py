@@ -37,6 +37,8 @@ def test_a_call_is_prefill_and_then_decode(writer, prompt, chunk):
         "generated_tokens": 12,
         "execution": "eager",
         "model_rows": 2,
+        "model_elements": 10,
+        "shapes": 1,
         "tokens": 5 + 3,
         "positions": 10,
         "padding_share": pytest.approx(0.2),

@@ -60,6 +60,8 @@ def test_what_a_text_is_like_is_noted(pipeline):
         "forwards": 1,
         "execution": "eager",
         "model_rows": 1,
+        "model_elements": 5,
+        "shapes": 1,
         "batch_size": 1,
         "input_shape": "1x5",
         "first_seen_shape": True,

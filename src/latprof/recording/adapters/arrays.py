@@ -7,6 +7,7 @@ import operator
 import sys
 from collections import UserDict
 from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any
 
 from latprof.recording.adapters.facts import Facts
@@ -221,6 +222,8 @@ def tell_inputs(facts: Facts, form: Form, is_new: bool, tokens: int) -> None:  #
     if form.shape is None:
         return
     facts.shaped(form.shape)
+    facts.once(form, "shapes", 1)
+    facts.add("model_elements", prod(form.shape))
     facts.add("model_rows", form.shape[0] if len(form.shape) > 1 else 1)
     facts.flag("first_seen_shape", is_new)
     if tokens >= 0:

@@ -13,6 +13,8 @@ A column is there only where something was seen that has it. A request may hold 
 | `forwards` | calls of a model; the steps inside `generate` are one call | sum |
 | `model_rows` | rows that the model got: first dimension of its first input, 1 where that has no other | sum |
 | `model_stage` | the stage that was open when a model was called, "untracked" where none was; not of objects that are instrumented without `stages=` | each once |
+| `model_elements` | elements of the model's first input | sum |
+| `shapes` | different shapes of inputs that models got | sum |
 | `batch_size` | first dimension of the model's first input | largest |
 | `input_shape` | shape of the model's first input, as "8x128" | that with most elements |
 | `first_seen_shape` | whether the shapes of its inputs came for the first time since it was instrumented | any |
@@ -26,6 +28,7 @@ A column is there only where something was seen that has it. A request may hold 
 | `providers_asked` | the first one that a session was asked for, where it was constructed while a recording was on | each once |
 | `grad_enabled` | autograd's mode around a torch module's call | any |
 | `grad_graph` | whether an output holds the graph for a backward pass | any |
+| `graph_nodes` | nodes of that graph, as the first call had them: one for each operation and each weight | sum |
 | `training` | whether a torch module is in training mode | any |
 | `recompilations` | compilations by torch.compile inside the request, the first one too | sum |
 | `compile_ns` | how long they took | sum |

@@ -12,6 +12,7 @@ from collections.abc import Mapping, MutableSequence
 from typing import Any
 
 from latprof.recording import core, session
+from latprof.recording.adapters.calibration import Calibration
 from latprof.recording.adapters.facts import Facts
 from latprof.run.attributes import encode
 
@@ -38,9 +39,14 @@ def note(sighting: Sighting) -> None:
 
 
 class Sightings:
-    """Of the requests that a recording has open."""
+    """Of the requests that a recording has open.
+
+    Attributes:
+        calibration: Asked for what the requests that have ended need.
+    """
 
     def __init__(self) -> None:
+        self.calibration = Calibration()
         self._listed: dict[int, list[Sighting]] = {}
         self._folding = threading.RLock()  # reentrant: a finalizer may note something
         self._known: dict[tuple[Sighting, ...], tuple[Mapping[str, object], str]] = {}
@@ -83,24 +89,24 @@ class Sightings:
         try:
             known = self._known.get(sightings)
         except TypeError:  # what cannot be compared
-            return _told(sightings)
+            return self._read(sightings)
         if known is None:
-            known = _told(sightings)
+            known = self._read(sightings)
             if len(self._known) >= _MOST_KINDS:
                 self._known.clear()
             if len(sightings) <= _LONGEST_KIND:
                 self._known[sightings] = known
         return known
 
+    def _read(self, sightings: tuple[Sighting, ...]) -> tuple[Mapping[str, object], str]:
+        """Return the columns, and the same as JSON."""
+        columns = _facts(sightings).columns
+        self.calibration.ask(columns)
+        return columns, encode(columns)
+
     def clear(self) -> None:
         """Forget all."""
         self._listed.clear()
-
-
-def _told(sightings: tuple[Sighting, ...]) -> tuple[Mapping[str, object], str]:
-    """Return the columns, and the same as JSON."""
-    columns = _facts(sightings).columns
-    return columns, encode(columns)
 
 
 def _facts(sightings: tuple[Sighting, ...]) -> Facts:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from latprof.recording.adapters.arrays import Given, Inputs, named_arrays, tell_inputs, type_name
+from latprof.recording.adapters.calibration import graph_nodes
 from latprof.recording.adapters.facts import Facts
 from latprof.recording.adapters.kinds import is_a
 from latprof.recording.adapters.seeing import Place, Seen
@@ -93,9 +94,8 @@ class Weights(NamedTuple):
 
 Mode = tuple[bool, Weights]
 """Whether a module is in training mode, and what it consists of."""
-_State = tuple[
-    bool, str, bool
-]  # autograd's mode, the first output's type, whether there is a graph
+# Autograd's mode, the first output's type, whether there is a graph, and of how many nodes.
+_State = tuple[bool, str, bool, int]
 
 
 class Module:
@@ -110,6 +110,7 @@ class Module:
         self._module, self._torch = weakref.proxy(module), sys.modules["torch"]
         self._inputs = Inputs()
         self._weights: Weights | None = None
+        self._nodes = -1
 
     def look(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: object) -> Sighting:
         """Look at a call: its inputs, its output, and the state that it ran in."""
@@ -128,21 +129,27 @@ class Module:
         """Return the state that a call ran in, for `tell_call`."""
         is_grad_enabled = self._torch.is_grad_enabled()
         if type(result) is self._torch.Tensor:
-            return is_grad_enabled, type_name(result.dtype), result.requires_grad
-        outputs = [array for _, array in named_arrays(result)]
+            outputs = [result]
+        else:
+            outputs = [array for _, array in named_arrays(result)]
         dtype = type_name(outputs[0].dtype) if outputs else ""
-        return is_grad_enabled, dtype, any(map(_has_graph, outputs))
+        graphs = [each for each in outputs if _has_graph(each)]
+        if graphs and self._nodes < 0:  # once: it takes as long as the call of a small model
+            self._nodes = graph_nodes(graphs[0])
+        return is_grad_enabled, dtype, bool(graphs), self._nodes if graphs else 0
 
 
 def tell_call(facts: Facts, given: Given | None, state: _State, mode: Mode) -> None:
     """Note a call of a module."""
-    is_grad_enabled, dtype, has_graph = state
+    is_grad_enabled, dtype, has_graph, nodes = state
     if given is not None:
         tell_inputs(facts, *given)
     facts.flag("grad_enabled", is_grad_enabled)
     if dtype:
         facts.word("output_dtype", dtype)
         facts.flag("grad_graph", has_graph)
+    if nodes:
+        facts.add("graph_nodes", nodes)
     tell_mode(facts, mode)
 
 
