@@ -165,6 +165,30 @@ def test_an_isolated_service_brings_its_own_inputs():
     assert answer.alone.requests > 0
 
 
+TERMINATED = """
+import latprof as lp
+lp.find_capacity("latprof.demo.service:healthy", None, "p50 < 1s", isolate=True, progress=False)
+"""
+
+
+def test_an_isolated_search_that_is_terminated_leaves_nothing(tmp_path):
+    path = str(Path(lp.__file__).parents[1])
+    process = subprocess.Popen(
+        [sys.executable, "-c", TERMINATED],
+        env={**os.environ, "PYTHONPATH": path, "TMPDIR": str(tmp_path)},
+    )
+    while not list(tmp_path.rglob("run.json")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.terminate()
+    assert process.wait(30) == -signal.SIGTERM
+    psutil.wait_procs(children, timeout=10)
+    assert children
+    assert not [child for child in children if child.is_running()]
+    assert not [left for left in tmp_path.iterdir() if left.name.startswith("latprof-")]
+
+
 # ---------------------------------------------------------------- Ctrl-C at any moment
 
 SCRIPT = """

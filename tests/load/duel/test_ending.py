@@ -14,7 +14,6 @@ import pytest
 
 import latprof
 from latprof.load.duel.model import open_duel
-from latprof.load.duel.termination import unwinding
 
 SOURCE = str(Path(latprof.__file__).parents[1])
 HANGING = """
@@ -141,22 +140,3 @@ def test_no_process_is_left_however_the_duel_is_ended(workplace, press):
         assert list(temporary.iterdir()) == []
     for pid in processes(workplace):
         os.kill(pid, signal.SIGKILL)
-
-
-def test_a_signal_that_the_program_handles_stays_its_own(monkeypatch):
-    before = signal.getsignal(signal.SIGTERM)
-    seen = []
-    signal.signal(signal.SIGTERM, lambda number, frame: seen.append(number))
-    try:
-        with unwinding():
-            os.kill(os.getpid(), signal.SIGTERM)
-        assert seen == [signal.SIGTERM]
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def test_the_handlers_are_put_back():
-    before = [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP)]
-    with unwinding():
-        pass
-    assert [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP)] == before

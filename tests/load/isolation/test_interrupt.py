@@ -67,6 +67,30 @@ def test_ctrl_c_at_any_instant_leaves_no_process_and_a_readable_folder(targets, 
     assert interrupted >= 5
 
 
+@pytest.mark.parametrize("kind", ["open", "closed"])
+def test_a_program_that_is_terminated_leaves_nothing_but_its_recording(
+    targets, mark, tmp_path, monkeypatch, kind
+):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    code = PROGRAM.replace("out=sys.argv[2]", "out=None if sys.argv[2] == 'None' else sys.argv[2]")
+    for folder in (tmp_path / "run", None):
+        program = subprocess.Popen(
+            [sys.executable, "-c", code, f"{targets}:slow", str(folder), kind]
+        )
+        place = folder or temporary
+        while not list(place.rglob("run.json")):
+            assert program.poll() is None
+            time.sleep(0.05)
+        time.sleep(0.5)
+        program.terminate()
+        assert program.wait(20) == -signal.SIGTERM
+        assert list(temporary.iterdir()) == []
+        assert not strays(mark)
+    assert len(lp.recover(tmp_path / "run").requests) > 0
+
+
 @pytest.mark.slow
 def test_a_program_that_is_killed_takes_its_processes_with_it(targets, mark, tmp_path):
     program = subprocess.Popen(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,6 +18,7 @@ from latprof.load.capacity.slo import parse
 from latprof.load.capacity.trial import Finding, Outcome, Trial
 from latprof.load.inputs import input_list
 from latprof.load.limits import positive_s, whole
+from latprof.load.termination import unwinding
 from latprof.targets.callable import resolve
 
 if TYPE_CHECKING:
@@ -102,7 +104,10 @@ def find_capacity(
     options = {"timeout": timeout, "isolate": isolate}
     rows = None if inputs is None and isolate else input_list(inputs, requests)
     seed = whole("seed=", seed, least=0)
-    with tempfile.TemporaryDirectory(prefix="latprof-capacity-") as folder:
+    with contextlib.ExitStack() as stack:
+        if isolate:  # a target in this thread would take the signal for a failure of its own
+            stack.enter_context(unwinding())
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="latprof-capacity-"))
         probe = Probe(target, rows, terms, workers, Path(folder), options)
         journal = Journal(probe, budget, seed, hidden=not progress)
         alone = probe.alone(_ALONE_SHARE * seconds, CONFIDENCE)

@@ -24,10 +24,10 @@ from latprof.load.duel.model import Duel
 from latprof.load.duel.record import FEWEST_ROUNDS
 from latprof.load.duel.rows import cut
 from latprof.load.duel.samples import samples
-from latprof.load.duel.termination import unwinding
 from latprof.load.duel.turns import PARITY_INPUTS, Contender, Limits, alive
 from latprof.load.inputs import input_list
 from latprof.load.limits import positive_s, whole
+from latprof.load.termination import unwinding
 from latprof.run.disk import as_folder
 from latprof.run.environment import fingerprint
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from latprof.load.isolation.output import Output
 from latprof.load.isolation.process import TOKEN, Process, source_of_latprof
 from latprof.load.isolation.watch import End, Watch
 from latprof.load.pacer.launch import Pacer
+from latprof.load.termination import unwinding
 from latprof.run import manifest as run_json
 from latprof.run.disk import as_folder, refusals
 from latprof.run.recover import finish
@@ -25,7 +27,7 @@ from latprof.run.sent import FILE as SENT
 from latprof.run.spool import refuse_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from latprof.load.isolation.job import Job
     from latprof.load.isolation.settings import Isolation
@@ -63,19 +65,28 @@ def isolated(
             'its call of profile under if __name__ == "__main__":'
         )
     _check_python(isolation.python)
-    with refusals(Path(tempfile.gettempdir()) if out is None else as_folder(out)):
-        folder = _folder(out)
-    load = _Load(job, isolation, folder, show)
-    try:
+    with unwinding(), _folder(out) as folder:
+        load = _Load(job, isolation, folder, show)
         with tempfile.TemporaryDirectory(prefix="latprof-job-") as place:
             load.carry_out(Path(place))
         return load.result(temporary=out is None)
-    except BaseException:
+
+
+@contextlib.contextmanager
+def _folder(out: Path | str | None) -> Iterator[Path]:
+    """Yield the folder of the run, where nothing stays that nobody can come back to."""
+    with refusals(Path(tempfile.gettempdir()) if out is None else as_folder(out)):
+        folder = _made(out)
+    try:
+        yield folder
+    except BaseException as error:
+        if out is None and not isinstance(error, Exception):  # which may come with the run
+            shutil.rmtree(folder, ignore_errors=True)
         _tidy(folder)
         raise
 
 
-def _folder(out: Path | str | None) -> Path:
+def _made(out: Path | str | None) -> Path:
     if out is None:
         return Path(tempfile.mkdtemp(prefix="latprof-"))
     folder = as_folder(out).absolute()

@@ -23,7 +23,8 @@ def unwinding() -> Iterator[None]:
     """Let a signal that ends the program leave the block as an exception does, before it ends it.
 
     So folders are removed and processes ended. A second signal ends the program at once. Nothing
-    changes outside the main thread, or for a signal that the program handles or ignores itself.
+    changes outside the main thread, or for a signal that the program handles or ignores itself. Of
+    blocks within blocks the outermost ends the program.
     """
     received: list[int] = []
 
@@ -38,8 +39,9 @@ def unwinding() -> Iterator[None]:
     try:
         yield
     except _Terminated:
-        os.kill(os.getpid(), received[0])
-        raise  # where another thread is given the signal, for the moments until it ends us
+        if received:
+            os.kill(os.getpid(), received[0])
+        raise  # to the block around; or another thread was given the signal, and it ends us soon
     finally:
         _restore(ours)
 
