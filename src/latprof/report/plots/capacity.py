@@ -86,7 +86,7 @@ def _draw(axes: Axes, capacity: Capacity, term: Term) -> None:
     ]
     _course(axes, capacity, term, divisor)
     _marks(axes, points, divisor)
-    axes.axhline(limit_ns / divisor, color=BAD, linewidth=1.4, linestyle="--", label=str(term))
+    axes.axhline(limit_ns / divisor, color=BAD, linewidth=1.6, linestyle="--", label=str(term))
     if capacity.rate is not None:
         axes.axvline(
             capacity.rate,

@@ -49,7 +49,7 @@ __all__ = [
 WIDTH = 9.0  # inches: the width of a notebook cell, and of a page of a report
 HEAD = 0.6  # inches kept for the title and the line under it
 SMALL = 9.0  # points: legends and numbers at bars
-KEY = 0.43  # inches of the key of a legend with its gaps
+KEY = 0.46  # inches of the key of a legend with its gaps
 FORMATS = ("png", "svg")
 HATCH = "////"  # untracked, in every picture
 FAINT = mixed(INK, "#ffffff", 0.42)
@@ -189,7 +189,7 @@ def legend(axes: Axes, keys: Sequence[Any], words: Sequence[str], inches: float)
         borderaxespad=0.1,
         borderpad=0,
         columnspacing=1.2,
-        handlelength=1.4,
+        handlelength=1.6,  # two whole dashes of a line 1.6 points wide
     )
 
 
