@@ -71,13 +71,15 @@ def _remedy(finding: Finding) -> str:
 
 
 def _matter(finding: Finding) -> str:
-    stage = finding.stage or "The service"
+    stage, summary = finding.stage, finding.summary
+    if not stage:
+        return summary[:1].upper() + summary[1:]
     if finding.held_ns is None:
-        return f"{stage}: {finding.summary}"
+        return f"{stage}: {summary}"
     whole = finding.gain.before_ns
     divisor, unit = time_unit(whole)
     held = f"{scaled_text(finding.held_ns, divisor)} of {scaled_text(whole, divisor)} {unit}"
-    return f"{stage} holds {held}{_at(finding)}: {finding.summary}"
+    return f"{stage} holds {held}{_at(finding)}: {summary}"
 
 
 def _at(finding: Finding) -> str:

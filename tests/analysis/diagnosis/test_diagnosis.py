@@ -45,6 +45,11 @@ def test_the_first_line_is_the_answer(found):
     assert str(found).splitlines()[0].startswith("tokenize holds 400 of 550 ms")
 
 
+def test_what_is_true_of_the_whole_service_names_no_stage(found):
+    whole = replace(found.findings[0], stage="", summary="its cores are busy")
+    assert str(whole).startswith("Its cores are busy. Build it once: p50 should fall")
+
+
 def test_a_confirmed_finding_tells_what_was_measured(found):
     first = replace(found.findings[0], confidence="confirmed", measured_ns=340 * MS)
     assert str(first).endswith("p50 fell by 340 ms as measured, 360 ms had been predicted.")
