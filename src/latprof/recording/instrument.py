@@ -11,6 +11,7 @@ from typing import Any, Self, cast
 from latprof.errors import InstrumentError, UsageError
 from latprof.recording.adapters.declared import stage_methods
 from latprof.recording.adapters.known import known, places_in
+from latprof.recording.adapters.named import named_place
 from latprof.recording.adapters.seeing import Place
 from latprof.recording.core import stage
 from latprof.recording.hooks import Hook, is_hooked, name_of, place
@@ -140,7 +141,9 @@ def _named(obj: object, stages: object) -> list[Place]:
             f"which methods of {name_of(obj)} are stages? "
             'instrument(obj, stages={"tokenize": "tokenize", "forward": "forward"})'
         )
-    return _checked([Place(obj, method, stage(name)) for name, method in stage_methods(stages)])
+    named = list(stage_methods(stages))
+    _checked([Place(obj, method, stage(name)) for name, method in named])
+    return [named_place(obj, method, stage(name)) for name, method in named]
 
 
 def _checked(places: list[Place]) -> list[Place]:

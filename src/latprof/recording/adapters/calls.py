@@ -5,8 +5,9 @@ model calls inside is a part of it. So what is noted of a request does not hang 
 was found and instrumented. A layer pays some tens of nanoseconds more for its call, an outermost
 call inside a request two to ten microseconds, which are in the stage that makes it.
 
-An object that is instrumented is left to its own hooks. A module that is called with no array, as a
-service built as one is, is no model: what it calls may be.
+An object that is instrumented is left to its own hooks, a model at whose parts stages were named to
+theirs. A module that is called with no array, as a service built as one is, is no model: what it
+calls may be.
 
 What torch.compile compiles while a recording is on is compiled once more at its first call after
 it, since its guards know our method.
@@ -28,7 +29,7 @@ from latprof.recording.adapters.seeing import sight
 from latprof.recording.adapters.sightings import Sighting
 from latprof.recording.hooks import is_hooked
 
-__all__ = ["WATCHED"]
+__all__ = ["WATCHED", "Generating"]
 
 _OUTSIDE = "untracked"
 
@@ -152,12 +153,12 @@ class _TorchModule:
                 return self._call_impl(*args, **kwargs)
             if is_compiling() or not _takes_arrays(args, kwargs):
                 return function(self, *args, **kwargs)
-            sight.within = True
+            sight.within, sight.told = True, False
             try:
                 result = function(self, *args, **kwargs)
             finally:
                 sight.within = False
-            if session.current is not None and not _has_hooks(self):
+            if session.current is not None and not sight.told and not _has_hooks(self):
                 _note(lookers, self, (args, kwargs), result)
             return result
 
@@ -184,13 +185,14 @@ def _has_hooks(module: Any) -> bool:
     )
 
 
-class _Generating:
+class Generating:
     """Looks at `generate` of a model: one call, whatever steps it takes."""
 
     def __init__(self, model: Any) -> None:
         self._module, self._inputs = torch.Module(model), Inputs()
 
     def look(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: object) -> Sighting:
+        """Look at a call: its prompt, its output, and the state that it ran in."""
         given = self._inputs.look(args, kwargs)
         return torch.tell_call, given, self._module.state(result), self._module.mode()
 
@@ -201,7 +203,7 @@ _session = _Model(onnxruntime.Session)
 
 WATCHED: tuple[tuple[str, str, str, Any], ...] = (
     ("torch.nn.modules.module", "Module", "__call__", _TorchModule()),
-    ("transformers.generation.utils", "GenerationMixin", "generate", _Model(_Generating)),
+    ("transformers.generation.utils", "GenerationMixin", "generate", _Model(Generating)),
     *((onnxruntime.MODULE, onnxruntime.SESSION, run, _session) for run in onnxruntime.RUNS),
     (openvino.MODULE, "CompiledModel", "__call__", _Model(openvino.Compiled)),
     (openvino.MODULE, "InferRequest", "infer", _Model(openvino.Compiled)),

@@ -9,9 +9,10 @@ from latprof.recording.adapters.arrays import Given, Inputs, mapping_in, tell_in
 from latprof.recording.adapters.facts import Facts
 from latprof.recording.adapters.sightings import Sighting
 
-__all__ = ["MODULE", "Compiled"]
+__all__ = ["CALLS", "MODULE", "Compiled"]
 
 MODULE = "openvino._ov_api"
+CALLS = (("CompiledModel", "__call__"), ("InferRequest", "infer"))
 
 
 class Compiled:

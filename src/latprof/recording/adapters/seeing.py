@@ -22,9 +22,13 @@ class _Sight(threading.local):
 
     Attributes:
         within: Whether it is inside a call that is looked at: calls inside that one are its parts.
+        named: Whether that is the call of a model at which a stage was named.
+        told: Whether such a call has ended inside the outermost one.
     """
 
     within = False
+    named = False
+    told = False
 
 
 sight = _Sight()
@@ -66,12 +70,12 @@ class Seen:
 
     def __init__(self, name: str | None, look: Look, clock: DeviceClock | None = None) -> None:
         self.name = name
-        self._look = look
+        self.look = look
         self._clock = clock
 
     def __call__(self, function: Callable[..., Any], /) -> Callable[..., Any]:
         """Return `function` with the stage around it."""
-        look = self._look
+        look = self.look
         inner = function if self._clock is None else _issued(self._clock, function)
         timed: AbstractContextManager[object] = (
             contextlib.nullcontext() if self.name is None else core.stage(self.name)
