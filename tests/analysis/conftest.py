@@ -6,11 +6,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from latprof.run.model import Validity, Verdict
 from latprof.run.schema import REQUESTS, SIGNALS, SPANS
 
 
 class TableRun:
     """What analysis needs of a Run."""
+
+    validity = Validity(Verdict.VALID)
 
     def __init__(self, requests=(), spans=(), signals=(), **manifest):
         self._tables = {

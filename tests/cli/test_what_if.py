@@ -6,7 +6,36 @@ import json
 
 import pytest
 
+import latprof as lp
 from latprof.cli.exits import ExitCode
+from latprof.testing import FakeClock
+
+
+class Service:
+    """Two stages on a clock of its own."""
+
+    stages = ("clean", "forward")
+
+    def __init__(self):
+        self.clock = FakeClock()
+
+    def clean(self, text):
+        self.clock.advance(1_000_000)
+        return text
+
+    def forward(self, text):
+        self.clock.advance(4_000_000)
+        return text
+
+    def predict(self, text):
+        return self.forward(self.clean(text))
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("asked") / "run"
+    load = lp.SingleStream(requests=200)
+    return lp.profile(Service(), ["a"], load, out=folder, warmup=0, progress=False)
 
 
 def test_a_saved_run_is_asked(cli, saved):

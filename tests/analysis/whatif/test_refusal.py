@@ -9,7 +9,7 @@ import pytest
 
 import latprof as lp
 from latprof.analysis.whatif.whatif import what_if
-from latprof.testing import ExponentialTime, SimulatedService
+from latprof.testing import ExponentialTime, LognormalTime, SimulatedService
 
 
 @pytest.fixture(scope="module")
@@ -50,15 +50,14 @@ def test_too_few_requests():
     assert run.what_if(speedup={"untracked": 2.0}).refused.startswith("12 measured requests")
 
 
-def test_tasks_without_a_limit():
-    async def serve(_value):
-        return None
-
-    run = lp.profile(
-        serve, [None], lp.Constant(2_000, requests=100), progress=False, warmup=0, signals=False
-    )
-    assert "without a limit" in run.what_if(rate=100.0).refused
-    assert run.what_if(speedup={"untracked": 2.0}).refused is None
+def test_tasks_without_a_limit(table_run):
+    rows = [
+        {"started_ns": 2_000_000 * i, "finished_ns": 2_000_000 * i + 5_000_000} for i in range(100)
+    ]
+    made = {"target": "Service", "environment": {}, "arrivals": {"planned": 100}}
+    run = table_run(rows, [], **made, driver={"workers": None})
+    assert "without a limit" in what_if(run, rate=100.0).refused
+    assert what_if(run, speedup={"untracked": 2.0}).p50.value_ns == pytest.approx(2.5e6)
 
 
 def test_a_queue_that_is_not_the_workers(table_run):
@@ -115,6 +114,15 @@ def test_a_run_that_is_mostly_late_wake_ups_and_what_queues_behind_them(woken):
     late_ms[::10] = 120.0  # the next seven wait
     refused = what_if(woken(late_ms), rate=60.0).refused
     assert "of the recorded p50 is that free workers woke up late" in refused
+
+
+def test_a_quantile_that_a_few_requests_decide_is_withheld():
+    service = SimulatedService(LognormalTime(0.01, cv=4.0))
+    run = service.record(lp.Poisson(30, requests=1_000), warmup=0)
+    found = run.what_if(rate=45.0)
+    assert found.p95 is None
+    assert found.missing["p95"].startswith("the p95 could be anywhere from ")
+    assert "record longer" in found.missing["p95"]
 
 
 def test_service_times_that_drift():

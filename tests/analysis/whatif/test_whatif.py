@@ -9,7 +9,7 @@ import pytest
 
 import latprof as lp
 from latprof.errors import UsageError
-from latprof.run.model import Validity, Verdict
+from latprof.run.model import Reason, Validity, Verdict
 from latprof.testing import ConstantTime, ExponentialTime, LognormalTime, SimulatedService
 
 MS = 1_000_000
@@ -50,7 +50,6 @@ def recorded(table_run, served):
             made._tables["requests"] = made._tables["requests"].append_column(
                 f"attr.{name}", [column]
             )
-        made.validity = Validity(Verdict.VALID)
         return made
 
     return make
@@ -100,17 +99,22 @@ def test_twice_as_fast_is_a_quicker_queue(run):
 @pytest.mark.parametrize("time", [ConstantTime(0.01), LognormalTime(0.01, cv=0.5)])
 def test_the_bands_hold_what_is_then_measured(time):
     """Forty pairs of runs: nineteen in twenty within, but for three standard errors."""
-    inside = []
+    inside, withheld = [], 0
     for seed in range(40):
         service = SimulatedService(time, seed)
         before = service.record(lp.Poisson(50, requests=1_500), seed=seed, warmup=0)
         after = service.record(lp.Poisson(70, requests=1_500), seed=seed + 1000, warmup=0)
         forecast = before.what_if(rate=70).p99
+        if forecast is None:  # a few requests decide it
+            withheld += 1
+            continue
         requests = after.requests
         latencies = requests.finished_ns - requests.intended_ns
         measured = np.quantile(latencies, 0.99, method="inverted_cdf")
         inside.append(forecast.low_ns <= measured <= forecast.high_ns)
-    assert sum(inside) >= 0.95 * 40 - 3 * np.sqrt(40 * 0.95 * 0.05)
+    told = len(inside)
+    assert sum(inside) >= 0.95 * told - 3 * np.sqrt(told * 0.95 * 0.05)
+    assert withheld <= 4
 
 
 def test_a_closed_loop_is_subtraction(recorded):
@@ -188,6 +192,18 @@ def test_padding_is_priced_by_a_line_where_lengths_vary(recorded):
 def test_a_wrong_question_says_what_is_accepted(recorded, change, message):
     with pytest.raises(UsageError, match=message):
         ask(recorded({"forward": np.full(100, 1.0)}), **change)
+
+
+def test_what_the_verdict_has_against_the_run_is_taken_for_granted(recorded):
+    run = recorded({"forward": np.linspace(4, 8, 300)})
+    contended = Reason(
+        "host_contended", Verdict.WARN, "neighbours kept 2.0 cores busy", "stop them"
+    )
+    note = Reason("few_samples", Verdict.VALID, "300 requests do not carry p99.9", "send more")
+    run.validity = Validity(Verdict.WARN, (contended, note))
+    told = " ".join(ask(run, speedup={"forward": 2.0}).assumptions)
+    assert "against this run stays so: neighbours kept 2.0 cores busy" in told
+    assert "p99.9" not in told
 
 
 def test_every_spelling_says_the_same(run):

@@ -183,8 +183,8 @@ def _anew(arrivals: Arrivals, change: Change) -> bool:
 def _late(before: Queued, idle: Chosen) -> dict[float, float]:
     """Return how much shorter each quantile would be had workers woken up as they usually did.
 
-    To wake up takes any thread its time, and a replay has that. Beyond the median
-    something else had the cores or the interpreter just then: the next run meets other such moments.
+    To wake up takes any thread its time, and a replay has that. Beyond the median something else
+    had the cores or the interpreter just then: the next run meets other such moments.
     """
     pauses = before.pauses
     if pauses is None or not idle.any():

@@ -15,7 +15,8 @@ from latprof.analysis.whatif.prediction import Forecast, Prediction
 from latprof.analysis.whatif.recorded import Recorded
 from latprof.analysis.whatif.refusal import FULLEST, Refusal, quantile_of
 from latprof.analysis.whatif.split import shapley
-from latprof.units import counted_text, share_text
+from latprof.run.model import Verdict
+from latprof.units import counted_text, duration_text, share_text
 
 if TYPE_CHECKING:
     from latprof.run.model import Run
@@ -27,6 +28,7 @@ Floats = npt.NDArray[np.float64]
 _QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 _NEEDED = {"p50": 50, "p95": 200, "p99": 1_000}  # METHODS: 200 services are useless for a p99
 _MOST_LATE = 0.2  # of a quantile: the rest is of the service, and can be told to 20 %
+_WIDEST = 4.0  # between the ends of a band: a factor of two either way
 _MOST_STAGES = 6  # 2^k replays split a gain of k stages
 _BAND = (2.5, 50.0, 97.5)
 
@@ -115,18 +117,28 @@ def _predicted(recorded: Recorded, change: Change, other: Recorded | None) -> Pr
         name: _forecast(name, base, after, draws[:, place] if draws.size else draws, scale, found)
         for place, name in enumerate(names)
     }
+    missing |= {name: _wide(each) for name, each in forecasts.items() if _is_wide(each)}
+    if "p50" in missing and len(missing) == len(_QUANTILES):
+        raise Refusal(missing["p50"])
     return Prediction(
         target=recorded.manifest["target"],
         change=tuple(change.texts),
         requests=recorded.count,
-        forecasts=forecasts,
+        forecasts={name: each for name, each in forecasts.items() if name not in missing},
         missing=missing,
         rate=found.rate,
         workers=found.workers,
         busy=found.busy,
-        assumptions=tuple(found.notes),
-        shares=_shares(recorded, change, other, names),
+        assumptions=(*found.notes, *_troubles(recorded)),
+        shares=_shares(recorded, change, other, [name for name in names if name not in missing]),
     )
+
+
+def _troubles(recorded: Recorded) -> Iterator[str]:
+    """Yield what the run's own verdict has against it: a replay repeats that."""
+    for reason in recorded.run.validity.reasons:
+        if reason.severity is not Verdict.VALID:
+            yield f"what the verdict has against this run stays so: {reason.evidence}"
 
 
 def _missing(found: Experiment) -> Iterator[tuple[str, str]]:
@@ -141,6 +153,19 @@ def _missing(found: Experiment) -> Iterator[tuple[str, str]]:
                 "quieten what else had the cores or the interpreter, and record again"
             )
             yield name, reason
+
+
+def _is_wide(forecast: Forecast) -> bool:
+    """Return whether the band says so little that the number before it would mislead."""
+    return forecast.high_ns > _WIDEST * forecast.low_ns
+
+
+def _wide(forecast: Forecast) -> str:
+    return (
+        f"the p{100 * forecast.q:g} could be anywhere from {duration_text(forecast.low_ns)} to "
+        f"{duration_text(forecast.high_ns)}, as a few slow stretches of the run decide: record "
+        "longer, and on a quieter machine"
+    )
 
 
 def _after(found: Experiment, recorded: Recorded) -> Floats:
@@ -184,8 +209,8 @@ def _forecast(
         q=q,
         base_ns=was,
         value_ns=value,
-        low_ns=min(value, down) * max(0.0, 1 - off),
-        high_ns=max(value, up) * (1 + off),
+        low_ns=float(min(value, down) * max(0.0, 1 - off)),
+        high_ns=float(max(value, up) * (1 + off)),
         gain_low_ns=was - value + scale * float(worse - usual),
         gain_high_ns=was - value + scale * float(better - usual),
     )
