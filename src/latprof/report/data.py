@@ -28,8 +28,8 @@ def as_data(run: Run) -> dict[str, Any]:
 
     Returns:
         `target`, `created`, `scenario`, `seed`, `probe`, `interrupted`, `recovered`, `validity`,
-        `latency` by quantile, `rate_per_s`, `duration_ns`, `counts`, `failures`, `breakdown` and
-        `streaming` (the rows of `run.breakdown()` and `run.streaming()`, times in nanoseconds) and
+        `latency` by quantile, `rate_per_s`, `duration_ns`, `counts`, `failures`, `breakdown`,
+        `streaming` and `regimes` (the rows of the run's methods, times in nanoseconds) and
         `environment`. None stands for what the sample cannot carry.
     """
     manifest, requests = run.manifest, run.requests
@@ -44,6 +44,7 @@ def as_data(run: Run) -> dict[str, Any]:
         "failures": failures(requests),
         "breakdown": [_known(row) for row in run.breakdown().to_dict("records")],
         "streaming": [_known(row) for row in run.streaming().to_dict("records")],
+        "regimes": [_known(row) for row in run.regimes().to_dict("records")],
         "environment": run.environment,
     }
 

@@ -23,6 +23,7 @@ from latprof.report.document import (
     one_line,
 )
 from latprof.report.items import items_table
+from latprof.report.regimes import regimes_table
 from latprof.report.stages import cpu_chart, stage_table
 from latprof.run.model import Quantile, Verdict
 from latprof.units import (
@@ -75,6 +76,8 @@ def _blocks(run: Run, target: str) -> Iterator[Block]:
     yield Heading(target, scenario_text(run.manifest["scenario"]))
     yield _headline(run)
     yield _verdict(run)
+    if pauses := regimes_table(run):
+        yield pauses
     if len(breakdown):
         yield stage_table(breakdown, colours, run.latency)
     if items := items_table(run):
