@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 ARRIVALS = 1_000_000
 LIMITS = (0.1, 0.2)  # of the p50 and of the p99
 MODEL_S = 0.003  # on average
-HALF = 1_500  # requests in each half of a verification
-RECORDED = 2 * HALF
+HALF = 1_500  # requests in each half of a verification; a record run has twice as many
+QUICK_HALF = 500
 Rates = tuple[float, int]  # arrivals a second, workers
 
 
@@ -87,11 +87,11 @@ class Setting:
         rate, workers = self.recorded
         return f"{rate:g}/s{besides}, {workers} worker{'s' * (workers > 1)}: {asked}"
 
-    def verified(self, seed: int) -> Any:
+    def verified(self, seed: int, requests: int) -> Any:
         """Return latencies with the change really made."""
         rate, workers = self.recorded
         load = (self.change.get("rate", rate), self.change.get("workers", workers))
-        return latencies(run_of(Service(**self.change.get("speedup", {})), load, seed))
+        return latencies(run_of(Service(**self.change.get("speedup", {})), load, seed, requests))
 
 
 def settings() -> dict[Rates, list[Setting]]:
@@ -123,7 +123,7 @@ def sizes() -> list[float]:
     return np.exp(0.4 * np.random.default_rng(7).standard_normal(997) - 0.08).tolist()  # type: ignore[no-any-return]
 
 
-def run_of(service: Service, load: Rates, seed: int, requests: int = HALF) -> lp.Run:
+def run_of(service: Service, load: Rates, seed: int, requests: int) -> lp.Run:
     rate, workers = load
     scenario = lp.Poisson(rate, requests=requests, workers=workers)
     return lp.profile(
@@ -184,15 +184,16 @@ class Outcome:
         )
 
 
-def tried(asked: list[Setting], seed: int) -> Iterator[Outcome]:
+def tried(asked: list[Setting], seed: int, half: int) -> Iterator[Outcome]:
     """Record between two halves of each verification, so that a mood of the machine meets both."""
-    first = [each.verified(seed + place) for place, each in enumerate(asked)]
-    run = run_of(Service(), asked[0].recorded, seed + 50, RECORDED)
+    first = [each.verified(seed + place, half) for place, each in enumerate(asked)]
+    run = run_of(Service(), asked[0].recorded, seed + 50, 2 * half)
     others = [
-        None if each.other is None else run_of(Service(), each.other, seed + 51) for each in asked
+        None if each.other is None else run_of(Service(), each.other, seed + 51, 2 * half)
+        for each in asked
     ]
     for place, (setting, before, other) in enumerate(zip(asked, first, others, strict=True)):
-        after = setting.verified(seed + 60 + place)
+        after = setting.verified(seed + 60 + place, half)
         both = np.concatenate([before, after])
         yield Outcome(
             setting,
@@ -275,7 +276,7 @@ def errors(name: str, limit: float, found: list[float]) -> Iterator[Figure]:
     yield Figure(f"{name}: settings within {limit:.0f} %", within, "%", at_least=90.0, note=told)
 
 
-def planned(seconds: float) -> Iterator[Figure]:
+def planned(seconds: float, requests: int) -> Iterator[Figure]:
     """Yield what a plan says one replica takes, over what a search finds that it takes."""
     service = SimulatedService(LognormalTime(0.01, cv=1.0))
     run = service.record(lp.Poisson(40, requests=5_000), warmup=0)
@@ -284,7 +285,7 @@ def planned(seconds: float) -> Iterator[Figure]:
     note = f"{plan.replicas} replicas [{plan.low}, {plan.high}] for 5,000/s; theory takes 88"
     yield _against("simulated", plan, found, note)
     real = Service()
-    run = run_of(real, (160, 1), seed=1)
+    run = run_of(real, (160, 1), 1, requests)
     plan = lp.plan_capacity(run, slo="p95 < 25ms", rate=5_000)
     found = lp.find_capacity(real, sizes(), "p95 < 25ms", seconds=seconds, progress=False)
     note = f"{plan.replicas} replicas [{plan.low}, {plan.high}] for 5,000/s"
@@ -302,15 +303,15 @@ def _against(name: str, plan: lp.CapacityPlan, found: lp.Capacity, note: str) ->
 def measure(quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - as `report` calls it
     yield from theory(ARRIVALS)
     yield from several(ARRIVALS)
+    half = QUICK_HALF if quick else HALF
+    tried_on = {(200, 1): settings()[200, 1]} if quick else settings()
     outcomes = []
-    for place, asked in enumerate(settings().values()):
-        if quick and place:
-            break
-        for outcome in tried(asked, seed=100 * place):
+    for place, asked in enumerate(tried_on.values()):
+        for outcome in tried(asked, 100 * place, half):
             print(outcome, file=sys.stderr, flush=True)
             outcomes.append(outcome)
     yield from real(outcomes)
-    yield from planned(seconds=20 if quick else 75)
+    yield from planned(20 if quick else 75, 2 * half)
 
 
 if __name__ == "__main__":

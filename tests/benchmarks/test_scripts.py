@@ -148,3 +148,11 @@ def test_sampling_stacks_is_measured_beside_none_and_against_the_clock_of_the_sp
     assert by_name["requests a second, with stacks / without"]["value"] > 0
     assert by_name["samples of the serving thread"]["value"] > 0
     assert by_name["mean distance from the clock of the spans"]["high"] > 0
+
+
+def test_predictions_are_held_against_theory_and_against_what_is_then_measured():
+    by_name = figures("whatif.py")
+    assert by_name["M/M/1 at 0.8: mean wait off theory"]["verdict"] == "PASS"
+    assert by_name["M/M/4 at 0.8: share that waits off Erlang"]["verdict"] == "PASS"
+    assert by_name["settings"]["value"] == 3
+    assert by_name["measured p99, half against half"]["value"] > 0
