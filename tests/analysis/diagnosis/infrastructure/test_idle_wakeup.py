@@ -43,5 +43,30 @@ def test_cold_caches_are_no_sleep(paused, said, more):
     assert answer.known
 
 
+def test_the_caches_of_a_short_service_are_no_sleep(case, said):
+    rng = np.random.default_rng(1)
+    pauses = rng.choice([0.0, 5.0], 300)
+    model = np.where(pauses > 0, 0.5, 0.1) * rng.normal(1, 0.05, 300)
+    arrivals = np.cumsum(pauses + model) - model
+    answer = said(idle_wakeup, case({"model": model}, arrivals_ms=arrivals))
+    assert isinstance(answer, Cleared)
+    assert answer.known
+
+
+def test_a_core_that_is_busy_after_a_pause_is_no_sleep(case, said):
+    rng = np.random.default_rng(2)
+    pauses = rng.choice([0.0, 20.0], 300)
+    waits = 20.0 * (pauses > 0)
+    model = rng.normal(4, 0.2, 300)
+    took = waits + model
+    seen = case(
+        {"model": took},
+        cpu={"model": model / took},
+        runqueue={"model": waits / took},
+        arrivals_ms=np.cumsum(pauses + took) - took,
+    )
+    assert isinstance(said(idle_wakeup, seen), Cleared)
+
+
 def test_without_pauses_nobody_knows(case, said):
     assert not said(idle_wakeup, case({"model": np.full(100, 5.0)})).known
