@@ -62,6 +62,22 @@ def test_modules_and_tokenizers_are_counted(tokenizers_library, transformers, wo
     assert facts == {"constructed_tokenizers": 3, "constructed_modules": 3}
 
 
+def test_weights_are_loaded_into_what_is_constructed():
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    kept = torch.nn.Linear(1, 1)
+
+    def fill(module):
+        module.load_state_dict(kept.state_dict())
+        return module.eval()
+
+    before = picture(torch.nn.Module)
+    _, facts = one_request(lambda: fill(torch.nn.Linear(1, 1)))
+    same(before, picture(torch.nn.Module))
+    assert facts.pop("constructed_ns") > 0
+    assert facts == {"constructed_modules": 1}
+    assert one_request(lambda: fill(kept))[1] == {}
+
+
 def test_what_was_asked_for_is_remembered_of_sessions_built_while_it_records():
     onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
     np = pytest.importorskip("numpy")

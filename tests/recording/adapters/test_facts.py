@@ -47,6 +47,19 @@ def test_words_flags_and_shapes():
     }
 
 
+def test_layers_are_built_until_they_have_their_weights():
+    facts = Facts()
+    facts.furnished(5)  # of a module that was there before
+    assert facts.columns == {}
+    facts.layer(10, 20)
+    facts.layer(30, 40)
+    facts.furnished(70)
+    assert facts.columns == {"constructed_modules": 2, "constructed_ns": 60}
+    facts.built()
+    facts.furnished(90)
+    assert facts.columns["constructed_ns"] == 60
+
+
 def test_every_name_in_the_code_is_in_the_table():
     table = set(re.findall(r"^\| `(\w+)`", home.__doc__, re.MULTILINE))
     used = set()

@@ -102,7 +102,18 @@ def _tell_layer(
     facts.layer(began_ns, ended_ns)
 
 
+def _tell_furnished(
+    facts: Facts,
+    _: str,
+    __: int,
+    ended_ns: int,
+    ___: bool,  # noqa: FBT001 - as above
+) -> None:
+    facts.furnished(ended_ns)
+
+
 _tokenizers = _Counted(_tell, "constructed_tokenizers")
+_TORCH = ("torch.nn.modules.module", "Module")
 _MADE_BY = ("from_file", "from_str", "from_buffer")
 
 WATCHED: tuple[tuple[str, str, str, Any], ...] = (
@@ -114,6 +125,7 @@ WATCHED: tuple[tuple[str, str, str, Any], ...] = (
         "__init__",
         _tokenizers,
     ),
-    ("torch.nn.modules.module", "Module", "__init__", _Counted(_tell_layer, "constructed_modules")),
+    (*_TORCH, "__init__", _Counted(_tell_layer, "constructed_modules")),
+    *((*_TORCH, name, _Counted(_tell_furnished, "")) for name in ("load_state_dict", "eval")),
 )
 """(module, class, method, what looks on) of each."""

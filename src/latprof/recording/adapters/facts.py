@@ -35,7 +35,7 @@ A column is there only where something was seen that has it. A request may hold 
 | `constructed_sessions` | ONNX Runtime sessions constructed inside the request | sum |
 | `constructed_tokenizers` | tokenizers constructed in it; a fast one of transformers holds one of the library tokenizers and may count twice | sum |
 | `constructed_modules` | torch modules constructed in it, each layer counting | sum |
-| `constructed_ns` | how long constructors of sessions, tokenizers and layers took, one inside another counting once; of modules the time from the first layer's to the last layer's | sum |
+| `constructed_ns` | how long constructors of sessions, tokenizers and layers took, one inside another counting once; of modules the time from the first layer's until the last one is there, has its weights and is told to infer | sum |
 
 Nothing is noted outside a request. A mask on a GPU is not read, since that would wait for the GPU.
 Where the user's own `annotate` gives one of these names, the user's value stands.
@@ -90,8 +90,13 @@ class Facts:
         self.add("constructed_modules", 1)
         if self._built_from < 0:
             self._built_from = self._built_to = began_ns
-        self.add("constructed_ns", max(ended_ns - self._built_to, 0))
-        self._built_to = max(ended_ns, self._built_to)
+        self.furnished(ended_ns)
+
+    def furnished(self, ended_ns: int) -> None:
+        """Note until when layers that were constructed got their weights and their mode."""
+        if self._built_from >= 0:
+            self.add("constructed_ns", max(ended_ns - self._built_to, 0))
+            self._built_to = max(ended_ns, self._built_to)
 
     def built(self) -> None:
         """Note that a model is called: layers that are constructed later are another's."""
