@@ -67,9 +67,25 @@ def test_what_says_why_stands_for_what_says_where(seen):
 
 def test_equal_gains_stand_in_the_order_of_the_protocol(seen):
     after = seen.latency - 4 * MS
-    names = ["slow_stage", "rate_drift", "cpu_contention", "long_inputs"]
+    names = ["slow_stage", "rate_drift", "blocking_call", "long_inputs"]
     found = ranked([suspicion(name, after) for name in names], seen)
     assert [each.cause for each in found] == names[::-1]
+
+
+def test_the_work_that_waits_for_a_core_comes_before_who_else_wants_it(seen):
+    busy = suspicion("cpu_contention", seen.latency - 6 * MS, stage="")
+    work = suspicion("float64_model", seen.latency - 3 * MS)
+    little = suspicion("autograd_enabled", seen.latency - 1.5 * MS)
+    assert [each.cause for each in ranked([busy, work], seen)] == ["float64_model", busy.cause]
+    assert [each.cause for each in ranked([busy, little], seen)] == [busy.cause, little.cause]
+
+
+def test_neighbours_do_not_say_why_a_stage_works_for_long(seen):
+    busy = suspicion("cpu_contention", seen.latency - 6 * MS, stage="")
+    stage = suspicion("slow_stage", seen.latency - 4 * MS, stage="tokenize", generic=True)
+    queue = suspicion("queueing", seen.latency - 4 * MS, stage="queue", generic=True)
+    assert [each.cause for each in ranked([busy, stage], seen)] == [stage.cause, busy.cause]
+    assert [each.cause for each in ranked([busy, queue], seen)] == [busy.cause]
 
 
 def test_one_piece_of_evidence_is_a_suspect(seen):

@@ -28,6 +28,8 @@ _WORTH_OTHERWISE = 0.1
 _CLOCK_NS = 20_000.0  # what hooks and timers themselves add to a request is not a cause
 _LIKELY = 2  # independent pieces of evidence
 _SAME = 0.5  # of the smaller saving: from here on, two suspicions are about the same time
+_NEIGHBOURS = "cpu_contention"
+_OWN = 0.2  # of latency, gained by the service's own doing
 
 
 def ranked(suspicions: Iterable[Suspicion], case: Case) -> list[Finding]:
@@ -37,18 +39,22 @@ def ranked(suspicions: Iterable[Suspicion], case: Case) -> list[Finding]:
     two explain the same time equally well, the order of the protocol decides: what comes in, what
     it runs on, what changed, the code.
 
+    The wait for a core lasts as the work does that waits: so what makes a service work for longer
+    comes before the neighbours that it shares its cores with, and they do not say why it works.
+
     Args:
         suspicions: Of all detectors.
         case: What they look at, with at least one measured request.
     """
     found = [(each, _finding(each, case)) for each in suspicions]
     worthy = [(each, finding) for each, finding in found if _is_worth_it(finding)]
-    worthy.sort(key=lambda pair: (-_score(pair[1]), rank_of(pair[0].cause)))
+    shared = any(_is_own(finding) for _, finding in worthy)
+    worthy.sort(key=lambda pair: _place(pair[1], shared=shared))
     why = [each for each, _ in worthy if not each.generic]
     return [
         finding
         for each, finding in worthy
-        if not (each.generic and any(_same(each, other, case.latency) for other in why))
+        if not (each.generic and any(_explains(other, each, case.latency) for other in why))
     ]
 
 
@@ -86,9 +92,31 @@ def _is_worth_it(finding: Finding) -> bool:
     return gain.ns >= _CLOCK_NS and gain.share >= _WORTH.get(finding.level, _WORTH_OTHERWISE)
 
 
+def _place(finding: Finding, *, shared: bool) -> tuple[bool, float, int]:
+    """Return what findings are sorted by.
+
+    Args:
+        finding: One of them.
+        shared: Whether one of them is the service's own doing.
+    """
+    is_last = shared and finding.cause == _NEIGHBOURS
+    return is_last, -_score(finding), rank_of(finding.cause)
+
+
+def _is_own(finding: Finding) -> bool:
+    return finding.cause != _NEIGHBOURS and finding.gain.share >= _OWN
+
+
 def _score(finding: Finding) -> float:
     """Return the share of latency that is gained, in steps: nearly equal gains are equal."""
     return round(10 * finding.gain.share) / 10
+
+
+def _explains(why: Suspicion, where: Suspicion, latency_ns: Floats) -> bool:
+    """Return whether one suspicion says why what another says is slow."""
+    if why.cause == _NEIGHBOURS and where.cause == "slow_stage":
+        return False
+    return _same(where, why, latency_ns)
 
 
 def _same(one: Suspicion, other: Suspicion, latency_ns: Floats) -> bool:
