@@ -29,7 +29,7 @@ def test_on_a_machine_without_a_gpu_it_is_inconclusive(cli, monkeypatch):
     assert {check["state"] for check in document["checks"]} == {"skip"}
     assert {check["finding"] for check in document["checks"]} == {"there is no NVIDIA driver"}
     assert list(document) == ["environment", "checks", "exit_code", "note"]
-    assert "not yet run on a GPU" in document["note"]
+    assert "have not yet run on any" in document["note"]
 
 
 @pytest.mark.parametrize(

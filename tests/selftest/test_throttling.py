@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import itertools
+from types import SimpleNamespace
+
 import pytest
 
 from latprof.selftest import throttling
@@ -11,7 +14,8 @@ from . import nvml_double
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch):
-    monkeypatch.setattr(throttling, "LOAD_NS", 20_000_000)
+    clock = itertools.count(0, throttling.LOAD_NS // 20)  # so there is time for twenty looks
+    monkeypatch.setattr(throttling, "time", SimpleNamespace(perf_counter_ns=clock.__next__))
     monkeypatch.setattr(throttling, "SIDE", 8)
 
 

@@ -1,7 +1,7 @@
 """ONNX models on ONNX Runtime.
 
-The CPU provider is what this module has been run with. Its lines for CUDA and TensorRT providers
-have not yet run on a GPU: tests hold them on the CPU's memory, and hold the refusal of a fallback.
+Tests hold the lines for a device on the CPU's memory, and hold the refusal of a fallback. With the
+CUDA provider they have run on one GPU, an NVIDIA H200, with the TensorRT provider on none yet.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ class DeviceSessionModel(SessionModel, DeviceModel):
     """A session on a device, its inputs and outputs bound there.
 
     `run_with_iobinding` synchronises before it returns, so the host's clock around each stage
-    tells its time. Not yet run on a GPU.
+    tells its time.
 
     Args:
         runtime: The imported package.

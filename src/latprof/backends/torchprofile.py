@@ -1,7 +1,7 @@
 """torch.profiler around blocks of runs: a Chrome trace for each block.
 
 The profiler is off between the blocks, so that plain runs there are not slowed by it. On a GPU it
-records kernels as well; that has not yet run on one.
+records kernels as well.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ to a pool. Between two marks the device may also have been idle: where the host 
 than the device works, that is what they show, hence the time of issuing beside it.
 
 Written on `torch.Event` and `torch.accelerator` alone. Tests run these lines on an accelerator
-that is simulated on the CPU; they have not yet run on a GPU.
+that is simulated on the CPU; of GPUs they have run on one, an NVIDIA H200.
 """
 
 from __future__ import annotations

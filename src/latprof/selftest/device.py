@@ -1,7 +1,7 @@
 """The device under test: its stream, its events, and work of a known length on it.
 
 Written on torch's generic streams and events, so that tests run the same lines on a simulated
-accelerator. Not yet run on a GPU.
+accelerator.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Check 1: what is there. Driver, CUDA, packages, providers' libraries, the GPU and its clocks.
-
-Not yet run on a GPU.
-"""
+"""Check 1: what is there. Driver, CUDA, packages, providers' libraries, the GPU and its clocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Check 9: a captured CUDA graph gives the same answers, and no later. Not yet run on a GPU."""
+"""Check 9: a captured CUDA graph gives the same answers, and no later.
+
+TensorRT's part has not yet run on a GPU.
+"""
 
 from __future__ import annotations
 

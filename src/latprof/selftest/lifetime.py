@@ -1,8 +1,8 @@
 """Check 10: memory that is still in use is not given away; threads do not disturb each other.
 
 Nothing in TensorRT or ONNX Runtime keeps the tensors whose addresses it was given. Freed too early,
-a block goes to the next tensor of its size, and the answer is wrong without an error. Not yet run
-on a GPU.
+a block goes to the next tensor of its size, and the answer is wrong without an error. TensorRT's
+part has not yet run on a GPU.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What NVIDIA's management library says of a GPU; what a driver does not say is None.
 
 A device is looked up by its UUID: CUDA's order of devices is not that of the library, and
-CUDA_VISIBLE_DEVICES changes it. Not yet run on a GPU.
+CUDA_VISIBLE_DEVICES changes it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Check 6: torch, ONNX Runtime and TensorRT give the answers that the CPU gives.
 
-The reference is torch on the CPU in float64. Not yet run on a GPU.
+The reference is torch on the CPU in float64. TensorRT's part has not yet run on a GPU.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Check 5: ONNX Runtime computes on the device and nowhere else, and refuses when it cannot.
-
-Not yet run on a GPU.
-"""
+"""Check 5: ONNX Runtime computes on the device and nowhere else, and refuses when it cannot."""
 
 from __future__ import annotations
 

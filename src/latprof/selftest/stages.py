@@ -1,7 +1,4 @@
-"""Check 4: stages that share their boundary events tile, and pinned memory is worth it.
-
-Not yet run on a GPU.
-"""
+"""Check 4: stages that share their boundary events tile, and pinned memory is worth it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Check 11: whether the GPU's clocks are held down while it works. Not yet run on a GPU."""
+"""Check 11: whether the GPU's clocks are held down while it works."""
 
 from __future__ import annotations
 

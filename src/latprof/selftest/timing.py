@@ -1,7 +1,4 @@
-"""Checks 2, 3 and 12: device events tell the time, cost next to nothing, and say so twice.
-
-Not yet run on a GPU.
-"""
+"""Checks 2, 3 and 12: device events tell the time, cost next to nothing, and say so twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""NVIDIA GPUs, as their management library tells of them. Not yet run on a GPU.
+"""NVIDIA GPUs, as their management library tells of them.
 
 The library is asked only where a driver shows its device, and only if nvidia-ml-py is installed.
 """

@@ -1,4 +1,7 @@
-"""A CUDA stream of our own, and what only CUDA has. Not yet run on a GPU."""
+"""A CUDA stream of our own, and what only CUDA has.
+
+The capture of graphs, which TensorRT alone asks for, has not yet run on a GPU.
+"""
 
 from __future__ import annotations
 

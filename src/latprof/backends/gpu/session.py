@@ -1,4 +1,4 @@
-"""ONNX Runtime on a stream of torch's. Not yet run on a GPU."""
+"""ONNX Runtime on a stream of torch's."""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ class StreamSessionModel(DeviceSessionModel):
 
     A run is asynchronous only with all three: the session on our stream, inputs and outputs bound
     to the device, and the wait at its end switched off. Calls from several threads take turns.
-    Not yet run on a GPU.
 
     Args:
         runtime: The imported package.

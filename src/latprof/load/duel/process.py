@@ -34,8 +34,7 @@ class ArmProcess:
     """A process with one arm in it; a context manager that leaves nothing of it behind.
 
     It leads a session of its own, so Ctrl-C in a terminal does not reach it, and between its
-    turns it is stopped (SIGSTOP): not even its idle threads take time from the others. Not yet
-    run with an arm on a GPU.
+    turns it is stopped (SIGSTOP): not even its idle threads take time from the others.
 
     Args:
         threads: Told to the numeric libraries by their variables, before they are imported.

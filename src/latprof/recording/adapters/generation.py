@@ -5,8 +5,7 @@
 
 Where the weights are on a device that has events, both also get their time there: they share the
 mark between them, so their device times add up to the call's. On the host's clock `prefill` ends
-there when its work is handed over, and the wait for it falls into `decode`. It runs on a simulated
-accelerator; it has not run on a GPU yet.
+there when its work is handed over, and the wait for it falls into `decode`.
 """
 
 from __future__ import annotations

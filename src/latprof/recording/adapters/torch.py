@@ -2,7 +2,7 @@
 
 Where the weights are on a device that has events, the stage also gets its time there, by the clock
 of `deviceclock`; else it is what the call costs the host, which may hand work over and go on.
-Nothing here waits for the device. It runs on a simulated accelerator; it has not run on a GPU yet.
+Nothing here waits for the device.
 """
 
 from __future__ import annotations
