@@ -67,7 +67,7 @@ def test_what_says_why_stands_for_what_says_where(seen):
 
 def test_equal_gains_stand_in_the_order_of_the_protocol(seen):
     after = seen.latency - 4 * MS
-    names = ["slow_stage", "rate_drift", "blocking_call", "long_inputs"]
+    names = ["slow_stage", "rate_drift", "cpu_quota", "long_inputs"]
     found = ranked([suspicion(name, after) for name in names], seen)
     assert [each.cause for each in found] == names[::-1]
 
@@ -86,6 +86,20 @@ def test_neighbours_do_not_say_why_a_stage_works_for_long(seen):
     queue = suspicion("queueing", seen.latency - 4 * MS, stage="queue", generic=True)
     assert [each.cause for each in ranked([busy, stage], seen)] == [stage.cause, busy.cause]
     assert [each.cause for each in ranked([busy, queue], seen)] == [busy.cause]
+
+
+def test_why_a_stage_waits_stands_for_that_it_waits(seen):
+    slow = np.minimum(seen.latency, 10 * MS)
+    wait = suspicion("blocking_call", slow - 0.5 * MS, level="tail")
+    why = suspicion("idle_wakeup", slow, level="tail")
+    little = suspicion("idle_wakeup", seen.latency - 0.3 * (seen.latency - slow), level="tail")
+    assert [each.cause for each in ranked([wait, why], seen)] == ["idle_wakeup"]
+    assert {each.cause for each in ranked([wait, little], seen)} == {wait.cause, little.cause}
+    elsewhere = suspicion("rare_stall", slow, stage="tokenize", level="tail")
+    assert {each.cause for each in ranked([wait, elsewhere], seen)} == {
+        "blocking_call",
+        "rare_stall",
+    }
 
 
 def test_one_piece_of_evidence_is_a_suspect(seen):

@@ -30,12 +30,14 @@ _LIKELY = 2  # independent pieces of evidence
 _SAME = 0.5  # of the smaller saving: from here on, two suspicions are about the same time
 _NEIGHBOURS = "cpu_contention"
 _OWN = 0.2  # of latency, gained by the service's own doing
+_WAIT = "blocking_call"
 
 
 def ranked(suspicions: Iterable[Suspicion], case: Case) -> list[Finding]:
     """Return findings, those that gain most at the level where they show first.
 
-    A suspicion that says that a stage is slow, and not why, gives way to one that says why. Where
+    A suspicion that says that a stage is slow or waits, and not why, gives way to one that says why
+    of most of it. Where
     two explain the same time equally well, the order of the protocol decides: what comes in, what
     it runs on, what changed, the code.
 
@@ -54,7 +56,7 @@ def ranked(suspicions: Iterable[Suspicion], case: Case) -> list[Finding]:
     return [
         finding
         for each, finding in worthy
-        if not (each.generic and any(_explains(other, each, case.latency) for other in why))
+        if not any(_explains(other, each, case.latency) for other in why)
     ]
 
 
@@ -114,9 +116,19 @@ def _score(finding: Finding) -> float:
 
 def _explains(why: Suspicion, where: Suspicion, latency_ns: Floats) -> bool:
     """Return whether one suspicion says why what another says is slow."""
-    if why.cause == _NEIGHBOURS and where.cause == "slow_stage":
+    if why is where or (why.cause == _NEIGHBOURS and where.cause == "slow_stage"):
         return False
-    return _same(where, why, latency_ns)
+    if where.cause == _WAIT:
+        return why.stage == where.stage and _why_it_waits(why, where, latency_ns)
+    return where.generic and _same(where, why, latency_ns)
+
+
+def _why_it_waits(why: Suspicion, where: Suspicion, latency_ns: Floats) -> bool:
+    """Return whether one suspicion about a stage says why most of what waits there does."""
+    if why.before_ns is not None or where.before_ns is not None:
+        return False
+    saved, explained = (np.maximum(latency_ns - each.after_ns, 0.0) for each in (where, why))
+    return bool(np.minimum(saved, explained).sum() >= _SAME * saved.sum())
 
 
 def _same(one: Suspicion, other: Suspicion, latency_ns: Floats) -> bool:

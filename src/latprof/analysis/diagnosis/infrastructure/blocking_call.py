@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from latprof.analysis.diagnosis.infrastructure.cores import per_request
+from latprof.analysis.diagnosis.infrastructure.eventloop import loop_stops
+from latprof.analysis.diagnosis.infrastructure.level import level_of
 from latprof.analysis.diagnosis.infrastructure.memory_pressure import faults_of
 from latprof.analysis.diagnosis.infrastructure.stalls import blocked_of, contrast
 from latprof.analysis.diagnosis.infrastructure.turns import takes_turns
@@ -40,23 +42,26 @@ def blocking_call(case: Case) -> Iterator[Suspicion | Cleared]:
     found = False
     for part in case.parts:
         blocked = blocked_of(case, part)
-        if blocked is not None and _blocks(case, part, blocked):
+        stopped = loop_stops(case, part)
+        if blocked is not None and _blocks(case, part, blocked, on_loop=stopped is not None):
             found = True
-            yield _suspicion(case, part, blocked)
+            yield _suspicion(case, part, blocked, stopped)
     if not found:
         known = any(case.blocked(stage) is not None for stage in case.stages)
         reason = "no stage waits for anything but a core" if known else "blocked time is not told"
         yield Cleared(_CAUSE, reason, known=known)
 
 
-def _blocks(case: Case, part: str, blocked: Floats) -> bool:
+def _blocks(case: Case, part: str, blocked: Floats, *, on_loop: bool) -> bool:
     wall = case.wall(part)
     typical = float(np.median(blocked))
-    if typical < _BLOCKED * float(np.median(wall)) or typical < _WORTH * np.median(case.service):
+    if typical < _BLOCKED * float(np.median(wall)):
+        return False
+    if typical < _WORTH * np.median(case.service) and not on_loop:
         return False
     if part in case.model_stages and _waits_for_device(case):
         return False
-    if (faults_of(case) or 0.0) > 0 or takes_turns(case):
+    if (faults_of(case) or 0.0) > 0 or (takes_turns(case) and not on_loop):
         return False
     elsewhere = contrast(case, part)
     share = float(blocked.sum() / wall.sum())
@@ -73,7 +78,7 @@ def _waits_for_device(case: Case) -> bool:
     return any(not word.lower().startswith(("cpu", "none", "openvino")) for word in seen)
 
 
-def _suspicion(case: Case, part: str, blocked: Floats) -> Suspicion:
+def _suspicion(case: Case, part: str, blocked: Floats, stopped: Floats | None) -> Suspicion:
     share = float(blocked.sum() / case.wall(part).sum())
     where = "run.breakdown()" if part != UNTRACKED else "run.breakdown(), run.signals"
     evidence = [
@@ -82,6 +87,8 @@ def _suspicion(case: Case, part: str, blocked: Floats) -> Suspicion:
         )
     ]
     evidence += _beside(case)
+    if stopped is not None:
+        return _of_loop(case, part, evidence, stopped)
     return Suspicion(
         cause=_CAUSE,
         stage=part,
@@ -92,6 +99,27 @@ def _suspicion(case: Case, part: str, blocked: Floats) -> Suspicion:
         "was answered, or ask at the same time",
         refuted_by="answer the call from memory: if nothing changes, it was not the wait",
         after_ns=case.without(blocked),
+    )
+
+
+def _of_loop(case: Case, part: str, evidence: list[Evidence], stopped: Floats) -> Suspicion:
+    """Return what is to be said of a wait that stops the event loop: it may last, if awaited."""
+    stops = Evidence(
+        f"share of latency in which others were in {part}, on the same thread",
+        share_text(float(stopped.sum() / case.latency.sum())),
+        "one at a time, though several are served",
+        "run.spans",
+    )
+    after_ns = np.maximum(case.latency - stopped, np.minimum(case.wall(part), case.latency))
+    return Suspicion(
+        cause=_CAUSE,
+        stage=part,
+        summary="it waits without awaiting, and the event loop serves nobody meanwhile",
+        evidence=(evidence[0], stops, *evidence[1:]),
+        advice="Await it, by a library that can be awaited or by asyncio.to_thread",
+        refuted_by="serve one request at a time: if the others take as long, nobody stops them",
+        after_ns=after_ns,
+        level=level_of(case.latency, after_ns),
     )
 
 
