@@ -32,6 +32,15 @@ def test_a_stage_that_asks_somebody_else(case, signals, said):
     np.testing.assert_allclose(found.after_ns, 6.5 * MS, rtol=1e-6)
 
 
+def test_a_quick_answer_is_no_fault(case, signals, said):
+    seen = case(
+        {"model": np.full(500, 1.0), "ask": 3.0},
+        cpu={"ask": 0.1},
+        signals=signals(10, totals=ASKING, levels={"heartbeat_late_p50_s": 0.0001}),
+    )
+    assert isinstance(said(blocking_call, seen), Cleared)
+
+
 def test_a_wait_outside_all_stages(case, signals, said):
     totals = ASKING | {"process_cpu_s": 0.25}
     seen = case({"model": np.full(500, 5.0), "untracked": 15.0}, signals=signals(10, totals=totals))

@@ -30,6 +30,9 @@ _CAUSE = "blocking_call"
 # four fifths. Half is in between.
 _BLOCKED = 0.5
 _WORTH = 0.1  # of the service time: a shorter wait is no cause
+# A service asks others, or its disk. Jeff Dean's numbers: half a millisecond for the way there and
+# back within a data centre, 10 ms for a disk to seek. What is answered in a few is no fault.
+_LEAST_NS = 4e6
 _SWITCHES = 0.5  # voluntary ones a request; a thread that is stopped or waits for a core makes none
 _RECORDING = 52.0  # of them, each second, are latprof's own: 50 beats and two flushes
 _ELSEWHERE = 0.5  # of this stage's share at most: else the whole process stands still
@@ -55,7 +58,7 @@ def blocking_call(case: Case) -> Iterator[Suspicion | Cleared]:
 def _blocks(case: Case, part: str, blocked: Floats, *, on_loop: bool) -> bool:
     wall = case.wall(part)
     typical = float(np.median(blocked))
-    if typical < _BLOCKED * float(np.median(wall)):
+    if typical < max(_BLOCKED * float(np.median(wall)), _LEAST_NS):
         return False
     if typical < _WORTH * np.median(case.service) and not on_loop:
         return False
