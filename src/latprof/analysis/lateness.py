@@ -18,7 +18,15 @@ from latprof.analysis.quantiles import nearest_rank
 if TYPE_CHECKING:
     from latprof.analysis.measured import Requests
 
-__all__ = ["Backlog", "at_rank", "find_backlog", "free_late", "lateness", "utilisation"]
+__all__ = [
+    "Backlog",
+    "at_rank",
+    "find_backlog",
+    "free_late",
+    "free_share",
+    "lateness",
+    "utilisation",
+]
 
 Int64s = npt.NDArray[np.int64]
 
@@ -80,9 +88,18 @@ def free_late(requests: Requests) -> Int64s:
 
 def utilisation(requests: Requests) -> float:
     """Return the share of their time that workers were busy, between first and last request."""
+    return _share(requests, requests.service_ns)
+
+
+def free_share(requests: Requests) -> float:
+    """Return the share of their time that workers were free although a request was due."""
+    return _share(requests, free_late(requests))
+
+
+def _share(requests: Requests, times_ns: Int64s) -> float:
     workers = np.unique(requests.worker).size
     open_ns = int(requests.finished_ns.max() - requests.started_ns.min())
-    return float(requests.service_ns.sum() / (workers * open_ns)) if open_ns else 0.0
+    return float(times_ns.sum() / (workers * open_ns)) if open_ns else 0.0
 
 
 def find_backlog(requests: Requests, late_ns: Int64s) -> Backlog | None:

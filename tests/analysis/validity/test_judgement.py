@@ -236,6 +236,27 @@ def test_a_generator_that_falls_behind_misses_its_rate(table_run):
     assert codes(verdict_on(table_run, requests))["rate_missed"] == "INVALID"
 
 
+@pytest.mark.parametrize(("between", "code"), [(14 * MS, "rate_missed"), (0, "saturated")])
+def test_who_cannot_hand_requests_over_so_fast_is_told_from_a_target_that_is_full(
+    table_run, between, code
+):
+    """Planned each 10 ms. One worker: 15 ms each time, all of it in the target or 1 ms of it."""
+    requests = [
+        {
+            "intended_ns": 1000 + at * 10 * MS,
+            "started_ns": 1000 + at * 15 * MS,
+            "finished_ns": 1000 + (at + 1) * 15 * MS - between,
+        }
+        for at in range(600)
+    ]
+    found = verdict_on(table_run, requests)
+    assert codes(found)[code] == "INVALID"
+    assert not {"rate_missed", "saturated"} - {code} & codes(found).keys()
+    if between:
+        (evidence,) = (each.evidence for each in found.reasons if each.code == code)
+        assert "workers 6.7 % busy in the target, and for 93.2 % with what lies between" in evidence
+
+
 def test_untracked_time_is_a_note(table_run, served):
     requests = served(noisy(1500))
     spans = whole(requests)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from latprof.analysis.lateness import at_rank, find_backlog, lateness, utilisation
+from latprof.analysis.lateness import (
+    at_rank,
+    find_backlog,
+    free_share,
+    lateness,
+    utilisation,
+)
 from latprof.analysis.validity.facts import INVALID, NOTE, WARN
 from latprof.run.model import Reason
 from latprof.units import count_text, duration_text, rate_text, share_text
@@ -127,6 +133,14 @@ def behind(facts: Facts) -> Iterator[Reason]:
                 severity,
                 f"{rates} although workers were free",
                 "lower the rate, or take a quieter machine",
+            )
+        elif (between := free_share(requests)) > busy:
+            yield Reason(
+                "rate_missed",
+                severity,
+                f"{rates} with workers {share_text(busy)} busy in the target, and for "
+                f"{share_text(min(between, 1 - busy))} with what lies between two requests",
+                "lower the rate: so many requests are more than the load generator can hand over",
             )
     if busy >= _BUSY and n < _ENOUGH_WHEN_BUSY:
         yield Reason(
