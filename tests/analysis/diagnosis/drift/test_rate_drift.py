@@ -38,6 +38,14 @@ def test_a_spike_that_passes_is_one_too(case):
     assert 150 <= found.before_ns.size <= 400
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_spike_that_most_requests_are_in(case, seed):
+    spike = np.r_[gaps(35, 90, seed), gaps(110, 10, seed + 10), gaps(30, 90, seed + 20)]
+    (found,) = rate_drift(served(case, spike, service=20.0))
+    assert found.cause == "rate_drift"
+    assert 90 <= found.before_ns.size <= 130
+
+
 def test_bursts_at_the_same_rate(case):
     (found,) = rate_drift(served(case, np.r_[gaps(600, 10, cv=0.3), gaps(600, 10, seed=1, cv=2)]))
     assert found.evidence[0].signal == "burstiness"

@@ -14,6 +14,7 @@ from latprof.analysis.diagnosis.case import Case
 from latprof.analysis.diagnosis.drift.growth import at_work
 from latprof.analysis.diagnosis.suspicion import Cleared, Evidence, Suspicion
 from latprof.analysis.drift.drift import ERROR
+from latprof.analysis.drift.stretch import find_stretch
 from latprof.analysis.drift.subjects import arrivals_of
 from latprof.analysis.levels import find_levels
 from latprof.analysis.replay import starts
@@ -32,7 +33,7 @@ _FASTER = 0.2  # a fifth more arrivals: less hardly shows in a queue that is not
 _BURSTIER = 0.5  # of the variation of the gaps: see METHODS: 1 against 0.5 is a third of the p99
 _WAITS = 0.1  # of the latency then: else nobody minds the rate
 _SERVED = 0.1  # longer, and it is the service that has changed
-_FEWEST = 40  # requests of either kind
+_FEWEST = 20  # requests of either kind: as many as a change takes
 
 
 class _Arrivals(NamedTuple):
@@ -151,9 +152,15 @@ def _busy(arrivals: Floats) -> tuple[Chosen, str, str] | None:
 def _dense(arrivals: Floats) -> Chosen | None:
     """Return which requests came at shorter distances than those of the calmest stretch.
 
-    Levels of the distances, so that a busy time counts by its requests, however short it is.
+    By the distances, so that a busy time counts by its requests, however short it is: one stretch
+    of short ones, or levels where a trace has several.
     """
-    levels = find_levels(np.diff(arrivals).astype(np.int64))
+    gaps = np.diff(arrivals)
+    stretch = find_stretch(gaps, _FEWEST)
+    if stretch is not None:
+        at = np.arange(arrivals.size) - 1  # of the gap before each
+        return (at >= stretch.begin) & (at < stretch.end)
+    levels = find_levels(gaps.astype(np.int64))
     if levels is None:
         return None
     edges = [levels.first_value(level) for level in range(len(levels.heights))]
