@@ -54,7 +54,8 @@ class TorchService:
 TORCH_STAGES = {"assemble": "assemble", "infer": "infer", "report": "report"}
 
 
-@planted("autograd_enabled", stages="infer", gain=0.5, needs=TORCH)
+# Its hundreds of small layers are eager in either arm: traced and frozen, they take a third.
+@planted("autograd_enabled", stages="infer", gain=0.5, innocent=("eager_model",), needs=TORCH)
 def gradients_kept(fixed: bool) -> Iterator[Arm]:
     """The graph for a backward pass is recorded in each request."""
     mode = None if fixed else contextlib.nullcontext

@@ -38,6 +38,16 @@ def test_what_gains_most_where_it_shows_comes_first(seen):
     assert found[1].held_ns == 4 * MS
 
 
+def test_what_happens_once_comes_after_what_happens_again_and_again(seen):
+    once = suspicion(
+        "cold_start", np.array([5 * MS]), before_ns=np.array([900 * MS]), level="first"
+    )
+    always = suspicion("autograd_enabled", seen.latency - 2 * MS)
+    tail = suspicion("gc_pauses", np.minimum(seen.latency, 10 * MS), level="tail")
+    found = ranked([once, always, tail], seen)
+    assert [each.cause for each in found] == ["gc_pauses", "autograd_enabled", "cold_start"]
+
+
 def test_what_makes_no_difference_is_no_finding(seen):
     at_p50 = suspicion("autograd_enabled", seen.latency * 0.95)
     in_the_tail = suspicion("gc_pauses", seen.latency * 0.85, level="tail")
@@ -80,9 +90,10 @@ def test_the_work_that_waits_for_a_core_comes_before_who_else_wants_it(seen):
     assert [each.cause for each in ranked([busy, little], seen)] == [busy.cause, little.cause]
 
 
-def test_neighbours_do_not_say_why_a_stage_works_for_long(seen):
+@pytest.mark.parametrize("cause", ["slow_stage", "eager_model"])
+def test_neighbours_do_not_say_why_a_stage_works_for_long(seen, cause):
     busy = suspicion("cpu_contention", seen.latency - 6 * MS, stage="")
-    stage = suspicion("slow_stage", seen.latency - 4 * MS, stage="tokenize", generic=True)
+    stage = suspicion(cause, seen.latency - 4 * MS, stage="tokenize", generic=True)
     queue = suspicion("queueing", seen.latency - 4 * MS, stage="queue", generic=True)
     assert [each.cause for each in ranked([busy, stage], seen)] == [stage.cause, busy.cause]
     assert [each.cause for each in ranked([busy, queue], seen)] == [busy.cause]

@@ -29,6 +29,7 @@ _CLOCK_NS = 20_000.0  # what hooks and timers themselves add to a request is not
 _LIKELY = 2  # independent pieces of evidence
 _SAME = 0.5  # of the smaller saving: from here on, two suspicions are about the same time
 _NEIGHBOURS = "cpu_contention"
+_WORKS = ("slow_stage", "eager_model")  # that a stage works, whoever else does
 _OWN = 0.2  # of latency, gained by the service's own doing
 _WAIT = "blocking_call"
 
@@ -94,15 +95,18 @@ def _is_worth_it(finding: Finding) -> bool:
     return gain.ns >= _CLOCK_NS and gain.share >= _WORTH.get(finding.level, _WORTH_OTHERWISE)
 
 
-def _place(finding: Finding, *, shared: bool) -> tuple[bool, float, int]:
+def _place(finding: Finding, *, shared: bool) -> tuple[bool, bool, float, int]:
     """Return what findings are sorted by.
+
+    The first requests lose nearly all of their time to a cold start, but once; whatever costs time
+    again and again comes before it.
 
     Args:
         finding: One of them.
         shared: Whether one of them is the service's own doing.
     """
     is_last = shared and finding.cause == _NEIGHBOURS
-    return is_last, -_score(finding), rank_of(finding.cause)
+    return is_last, finding.level == "first", -_score(finding), rank_of(finding.cause)
 
 
 def _is_own(finding: Finding) -> bool:
@@ -116,7 +120,7 @@ def _score(finding: Finding) -> float:
 
 def _explains(why: Suspicion, where: Suspicion, latency_ns: Floats) -> bool:
     """Return whether one suspicion says why what another says is slow."""
-    if why is where or (why.cause == _NEIGHBOURS and where.cause == "slow_stage"):
+    if why is where or (why.cause == _NEIGHBOURS and where.cause in _WORKS):
         return False
     if where.cause == _WAIT:
         return why.stage == where.stage and _why_it_waits(why, where, latency_ns)
