@@ -105,8 +105,8 @@ def _suspicion(case: Case, climb: _Climb, others: float | None) -> Suspicion:
     return Suspicion(
         cause=_CAUSE,
         stage=climb.part if climb.part in case.stages else "",
-        summary=f"{climb.part} takes longer with every request served: {ends[0]} at first, "
-        f"{ends[1]} at the end",
+        summary=f"{_subject(case, climb)} takes ever longer: {ends[0]} at first, {ends[1]} at the "
+        "end",
         evidence=tuple(evidence),
         advice=f"Find what {climb.part} keeps from request to request (a list, a cache, a file, a "
         "history) and bound it",
@@ -116,6 +116,10 @@ def _suspicion(case: Case, climb: _Climb, others: float | None) -> Suspicion:
         after_ns=case.without(_saved(case, climb))[late],
         level="trend",
     )
+
+
+def _subject(case: Case, climb: _Climb) -> str:
+    return "it" if climb.part in case.stages else "what no stage covers"
 
 
 def _climb(part: str, times: Floats, size: int) -> _Climb:
