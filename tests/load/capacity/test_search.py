@@ -15,8 +15,8 @@ import psutil
 import pytest
 
 import latprof as lp
-from latprof.errors import TargetError, UsageError
-from latprof.load.capacity.trial import Finding
+from latprof.errors import TargetDied, TargetError, UsageError
+from latprof.load.capacity.trial import Finding, Outcome
 from latprof.testing import ConstantTime, ExponentialTime, SimulatedService
 
 
@@ -163,6 +163,42 @@ def test_an_isolated_service_brings_its_own_inputs():
     )  # fmt: skip
     assert answer.target.endswith("SentimentService")
     assert answer.alone.requests > 0
+
+
+FRAIL = """
+import os, time
+
+served = []
+
+def alone_only(x):
+    served.append(x)
+    if len(served) > 1:
+        print("no room for two", flush=True)
+        os._exit(3)
+    time.sleep(0.005)
+    served.pop()
+
+def never(x):
+    if x == 30:
+        os._exit(4)
+"""
+
+
+def test_a_rate_that_ends_the_targets_process_has_failed(tmp_path):
+    (tmp_path / "frail.py").write_text(FRAIL)
+    limits = {"workers": 2, "seconds": 8, "progress": False}
+    answer = lp.find_capacity(
+        f"{tmp_path / 'frail.py'}:alone_only", range(9), "p90 < 1s", isolate=True, **limits
+    )
+    assert answer.rate is None
+    assert answer.trials[0].outcome is Outcome.FAIL
+    assert answer.trials[0].reason == (
+        "the target's process ended with exit code 3 (no room for two)"
+    )
+    with pytest.raises(TargetDied, match=r"exit code 4, with one request at a time$"):
+        lp.find_capacity(
+            f"{tmp_path / 'frail.py'}:never", range(50), "p90 < 1s", isolate=True, **limits
+        )
 
 
 TERMINATED = """

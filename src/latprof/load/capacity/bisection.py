@@ -110,7 +110,7 @@ class Bisection:
         """Send the first load once more: did the target stay as it was?"""
         first, budget = self._first, self.journal.budget
         budget.reserve = (0.0, 0.0)
-        if first is None or len(self.journal.trials) == 1:
+        if first is None or not first.requests or len(self.journal.trials) == 1:
             return
         if not budget.affords(first.requests, first.rate) or first.outcome is Outcome.INVALID:
             return

@@ -86,8 +86,9 @@ def brief(trial: Trial) -> str:
 
     The term that did not pass is named, or the first where all did.
     """
-    if trial.outcome is Outcome.INVALID:
-        return f"{trial.outcome}: {trial.reason}"
+    outcomes = [reading.outcome for reading in trial.readings]
+    if trial.outcome not in (Outcome.PASS, *outcomes):
+        return f"{trial.outcome}: {trial.reason}"  # no term says why
     found = next((each for each in trial.readings if each.outcome is not Outcome.PASS), None)
     shown = found or trial.readings[0]
     measured = f"{shown.term.name} {shown.term.text(shown.value)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from latprof.load.capacity.trial import Finding, Trial
+from latprof.load.capacity.trial import Finding, Outcome, Trial
 from latprof.run.answer import Answer
 from latprof.units import counted_text, rate_text
 
@@ -84,7 +84,13 @@ class Capacity(Answer):
         if self.first_failed is None or self.finding is Finding.AT_LEAST:
             return f"{terms} holds at {rate_text(self.rate)} at least: {self._why_no_more()}"
         passed, failed = rate_text(self.rate), rate_text(self.first_failed)
-        return f"{terms} holds up to {passed}; at {failed} it is not known to hold"
+        return f"{terms} holds up to {passed}; at {failed} {self._why_not()}"
+
+    def _why_not(self) -> str:
+        trial = next(t for t in reversed(self.trials) if t.rate == self.first_failed)
+        if trial.outcome is Outcome.FAIL:
+            return f"it does not: {trial.reason}"
+        return "it is not known to hold"
 
     def _why_none(self) -> str:
         if not self.trials:

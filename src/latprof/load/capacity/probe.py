@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from latprof.errors import TargetError
+from latprof.errors import TargetDied, TargetError, TargetHung
 from latprof.interrupt import deferred
 from latprof.load.capacity.trial import Outcome, Reading, Trial
 from latprof.load.profile import profile
 from latprof.load.scenarios import Poisson, SingleStream
+from latprof.run.model import Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     from latprof.load.capacity.slo import Term
     from latprof.load.scenarios import Scenario
-    from latprof.run.model import Run
 
 __all__ = ["Alone", "Probe"]
 
@@ -80,12 +80,12 @@ class Probe:
         """Record the target with one request at a time, for so many seconds at most.
 
         Raises:
-            TargetError: It failed on every request.
+            TargetError: It failed on every request, or its process ended.
         """
         from latprof.analysis.measured import load_measured
 
         load = SingleStream(requests=ALONE_REQUESTS, duration=seconds)
-        with self._recorded(load) as run:
+        with _told_without_place(), self._recorded(load) as run:
             trial = self._judged(run, 0.0, 0, confidence)
             services_ns = load_measured(run).service_ns
             if not services_ns.size and not trial.interrupted:
@@ -93,10 +93,17 @@ class Probe:
             return Alone(trial, services_ns, run.manifest["target"], self._workers)
 
     def __call__(self, rate: float, requests: int, seed: int, confidence: float) -> Trial:
-        """Send a Poisson load and judge it."""
+        """Send a Poisson load and judge it; a rate that ends the target's process has failed."""
         load = Poisson(rate, workers=self._workers, requests=requests)
-        with self._recorded(load, warmup=round(requests * _FILLING), seed=seed) as run:
-            return self._judged(run, rate, seed, confidence)
+        try:
+            with self._recorded(load, warmup=round(requests * _FILLING), seed=seed) as run:
+                return self._judged(run, rate, seed, confidence)
+        except (TargetDied, TargetHung) as error:
+            if not isinstance(error.run, Run):
+                raise
+            judged = self._judged(error.run, rate, seed, confidence)
+            shutil.rmtree(error.run.path, ignore_errors=True)
+            return replace(judged, outcome=Outcome.FAIL, reason=_how(error))
 
     @contextlib.contextmanager
     def _recorded(self, load: Scenario, **options: Any) -> Iterator[Run]:
@@ -123,6 +130,21 @@ class Probe:
             seconds=run.duration_ns / 1e9,
             interrupted=run.manifest["interrupted"],
         )
+
+
+@contextlib.contextmanager
+def _told_without_place() -> Iterator[None]:
+    """Let no message name a folder that goes with the search."""
+    try:
+        yield
+    except (TargetDied, TargetHung) as error:
+        how = f"{_how(error)}, with one request at a time"
+        raise type(error)(how, error.output) from None
+
+
+def _how(error: TargetError) -> str:
+    """Return how a process ended, without what was recorded where."""
+    return str(error).rpartition(": ")[0]
 
 
 def _outcome(readings: Sequence[Reading], overloaded: str, hindered: str) -> tuple[Outcome, str]:
