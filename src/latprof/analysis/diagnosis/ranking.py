@@ -29,7 +29,7 @@ _CLOCK_NS = 20_000.0  # what hooks and timers themselves add to a request is not
 _LIKELY = 2  # independent pieces of evidence
 _SAME = 0.5  # of the smaller saving: from here on, two suspicions are about the same time
 _NEIGHBOURS = "cpu_contention"
-_WORKS = ("slow_stage", "eager_model")  # that a stage works, whoever else does
+_WORKS = ("slow_stage", "eager_model", "slow_inputs")  # that a stage works, whoever else does
 _OWN = 0.2  # of latency, gained by the service's own doing
 _WAIT = "blocking_call"
 
