@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from latprof.analysis.diagnosis.case import Case
 from latprof.analysis.diagnosis.infrastructure.queueing import queueing
 from latprof.analysis.diagnosis.suspicion import Cleared
 
@@ -37,6 +38,18 @@ def test_bursts_queue_at_half_the_load(served_at, said):
 
 def test_an_even_load_does_not_queue(served_at, said):
     assert isinstance(said(queueing, served_at(0.3)), Cleared)
+
+
+def test_a_start_that_is_late_for_another_reason_is_no_queue(table_run):
+    rng = np.random.default_rng(0)
+    came = np.cumsum(rng.exponential(10e6, 1000)).round().astype(int).tolist()
+    rows = [
+        {"intended_ns": t, "started_ns": t + 2_000_000, "finished_ns": t + 2_100_000} for t in came
+    ]
+    load = {"arrivals": {"planned": 1000}, "driver": {"workers": 1}}
+    (answer,) = queueing(Case(table_run(rows, **load)))
+    assert isinstance(answer, Cleared)
+    assert "began late" in answer.reason
 
 
 def test_who_comes_when_the_last_is_served_never_waits(case, said):

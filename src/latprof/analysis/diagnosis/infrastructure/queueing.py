@@ -26,6 +26,7 @@ _BUSY = 0.7  # share of the workers; beyond it waits grow without limit
 _BURSTY = 1.5  # coefficient of variation of the distances: 1 where requests know nothing of others
 _SHORT = 0.1  # of a service: a wait that nobody minds
 _MOST = 64  # times the workers there are
+_MADE = 0.5  # of the waits must follow from when requests came and how long each was served
 
 
 def queueing(case: Case) -> Iterator[Suspicion | Cleared]:
@@ -37,6 +38,13 @@ def queueing(case: Case) -> Iterator[Suspicion | Cleared]:
     waited = float(waits.sum() / max(case.latency.sum(), 1.0))
     if waited < _WAITED or case.n < 2:
         yield Cleared(_CAUSE, f"{share_text(waited)} of the response time was spent in the queue")
+        return
+    made = _waits(case, case.workers).sum() / waits.sum()
+    if made < _MADE:
+        reason = (
+            f"{share_text(float(made))} of the waits follow from the load: the others began late"
+        )
+        yield Cleared(_CAUSE, reason)
         return
     workers, after_ns = _enough(case, waits)
     yield Suspicion(
@@ -75,9 +83,14 @@ def _evidence(case: Case, waited: float) -> Iterator[Evidence]:
 def _enough(case: Case, waits: Floats) -> tuple[int, Floats]:
     """Return with how many workers hardly anybody waits, and the latencies then."""
     first = case.workers or 1
-    arrivals = (case.requests.intended_ns - case.requests.intended_ns[0]).astype(np.float64)
     workers, left = first, waits
     while workers < _MOST * first and left.mean() > _SHORT * case.service.mean():
         workers += first if workers >= 4 * first else 1
-        left = starts(arrivals, case.service, workers) - arrivals
+        left = _waits(case, workers)
     return workers, np.minimum(left, waits) + case.service
+
+
+def _waits(case: Case, workers: int) -> Floats:
+    """Return how long each request would wait for one of so many workers, in ns."""
+    arrivals = (case.requests.intended_ns - case.requests.intended_ns[0]).astype(np.float64)
+    return np.asarray(starts(arrivals, case.service, workers) - arrivals)
