@@ -143,6 +143,13 @@ def test_a_diagnosis_is_held_against_planted_causes():
     assert by_name["truth in the top three"]["value"] == 100
 
 
+def test_requests_are_recorded_by_the_million_beside_the_memory_they_take():
+    by_name = figures("requests_scale.py")
+    assert by_name["recording, last / first quarter"]["at_most"] == 1.05
+    assert by_name["on disk, the finished run"]["value"] > 0
+    assert by_name["no-op requests, one core"]["at_least"] == 100_000
+
+
 def test_sampling_stacks_is_measured_beside_none_and_against_the_clock_of_the_spans():
     by_name = figures("stacks.py")
     assert by_name["requests a second, with stacks / without"]["value"] > 0
