@@ -36,6 +36,12 @@ def test_texts_as_people_write_them_are_no_fault(case, spread):
     assert cleared.known
 
 
+def test_a_spread_that_no_texts_have_is_one(case):
+    lengths = np.random.default_rng(4).lognormal(4.6, 1.1, 1_000).astype(int) + 6
+    (found,) = long_inputs(served(case, lengths))
+    assert found.stage == "forward"
+
+
 def test_long_inputs_that_take_no_longer_are_no_fault(case, usual):
     usual[::20] = 1_200
     seen = case(

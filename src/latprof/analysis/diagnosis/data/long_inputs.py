@@ -26,7 +26,7 @@ _FOLLOWS = 0.5  # rank correlation of time and length (METHODS, section 8)
 # Inputs are of another kind where nothing lies between them and the rest, or beyond that spread.
 _LONG = 4.0
 _APART = 1.5  # times the longest of the others
-_BEYOND = 6.0  # times the middle one, half of the long ones
+_BEYOND, _LONGEST = 7.0, 0.99  # times the middle one, one in a hundred
 _CAP = 2.0  # times the middle length: where a bucket or a cut would lie
 _SHARE = 0.2  # of requests: where more are long, it is what the service is for
 _SLOW = 0.95  # from which quantile of latency on a request is slow
@@ -70,7 +70,9 @@ def long_inputs(case: Case) -> Iterator[Suspicion | Cleared]:
 
 def _is_another_kind(sizes: Floats, is_long: npt.NDArray[np.bool_], middle: float) -> bool:
     long, others = sizes[is_long], sizes[~is_long]
-    return bool(long.min() >= _APART * others.max() or np.median(long) >= _BEYOND * middle)
+    if long.min() >= _APART * others.max():
+        return True
+    return float(np.quantile(sizes, _LONGEST)) >= _BEYOND * middle
 
 
 def _evidence(
