@@ -257,6 +257,13 @@ def test_who_cannot_hand_requests_over_so_fast_is_told_from_a_target_that_is_ful
         assert "workers 6.7 % busy in the target, and for 93.2 % with what lies between" in evidence
 
 
+@pytest.mark.parametrize(("moved", "noted"), [(1, True), (0, False), (None, False), ("x", False)])
+def test_a_trace_that_was_sorted_is_noted(table_run, served, moved, noted):
+    found = verdict_on(table_run, served(noisy(1500)), arrivals={"out_of_order": moved})
+    assert found.verdict is Verdict.VALID
+    assert ("trace_out_of_order" in codes(found)) == noted
+
+
 def test_untracked_time_is_a_note(table_run, served):
     requests = served(noisy(1500))
     spans = whole(requests)

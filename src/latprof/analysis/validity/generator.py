@@ -13,7 +13,7 @@ from latprof.analysis.lateness import (
 )
 from latprof.analysis.validity.facts import INVALID, NOTE, WARN
 from latprof.run.model import Reason
-from latprof.units import count_text, duration_text, rate_text, share_text
+from latprof.units import count_text, counted_text, duration_text, rate_text, share_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from latprof.analysis.lateness import Int64s
     from latprof.analysis.validity.facts import Facts
 
-__all__ = ["behind", "late", "paced_in_process"]
+__all__ = ["behind", "late", "paced_in_process", "unsorted"]
 
 # From simulation of a queue at utilisation 0.7: a sender late by 5 % of a service time shifts
 # the p50 from the intended instant by 2.5 %, one late by 25 % by 15 %. Up to 3 times the limits
@@ -92,6 +92,20 @@ def _blame(latency_ns: Int64s, late_ns: Int64s) -> str:
 def _pacing(facts: Facts) -> str | None:
     driver = facts.manifest.get("driver")
     return driver.get("pacing") if isinstance(driver, dict) else None
+
+
+def unsorted(facts: Facts) -> Iterator[Reason]:
+    """Note where a trace was not in the order of its times."""
+    arrivals = facts.manifest.get("arrivals")
+    moved = arrivals.get("out_of_order") if isinstance(arrivals, dict) else None
+    if isinstance(moved, int) and moved > 0:
+        yield Reason(
+            "trace_out_of_order",
+            NOTE,
+            f"{counted_text(moved, 'row')} of the trace had a time before that of the row above: "
+            "requests were sent in the order of their times",
+            "check that all rows of the trace come from one clock",
+        )
 
 
 def paced_in_process(facts: Facts) -> Iterator[Reason]:

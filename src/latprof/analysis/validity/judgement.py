@@ -33,6 +33,7 @@ _CHECKS: tuple[Callable[[Facts], Iterator[Reason]], ...] = (
     clocks.suspended,
     clocks.stepped,
     generator.paced_in_process,
+    generator.unsorted,
     stages.untracked,
     stages.issues_slowly,
     stages.device_problem,

@@ -9,7 +9,7 @@ import numpy as np
 from latprof.analysis.validity.facts import INVALID, WARN
 from latprof.run.model import Reason
 from latprof.run.vocabulary import STATUSES
-from latprof.units import count_text, share_text
+from latprof.units import count_text, counted_text, share_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,7 +86,7 @@ def cut_short(facts: Facts) -> Iterator[Reason]:
         yield Reason(
             "interrupted",
             WARN,
-            f"the load was stopped after {count_text(facts.requests.status.size)} requests",
+            f"the load was stopped after {counted_text(facts.requests.status.size, 'request')}",
             "run it again to its end, or take these numbers as those of a shorter run",
         )
     if facts.manifest["recovered"]:

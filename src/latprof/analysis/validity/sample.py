@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from latprof.analysis.quantiles import quantiles
 from latprof.analysis.validity.facts import INVALID, NOTE, WARN
 from latprof.run.model import Reason
-from latprof.units import count_text
+from latprof.units import count_text, counted_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +51,7 @@ def few(facts: Facts) -> Iterator[Reason]:
         yield Reason(
             "few_samples",
             severities[lacking[0].q],
-            f"{count_text(n)} steady requests, worth {worth:,.0f} independent ones, "
+            f"{counted_text(n, 'steady request')}, worth {worth:,.0f} independent ones, "
             f"do not carry {which}",
             f"send about {count_text(math.ceil(_P99_NEEDS * n / worth))} requests for a p99"
             if n < _ALIKE * worth
