@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import queue
+import threading
 import time
 from collections.abc import Iterator
+from concurrent import futures
 
 import numpy as np
 
@@ -171,3 +174,62 @@ def waits_alone(fixed: bool) -> Iterator[Arm]:
     target = lp.Batcher(service, max_batch=8, max_delay_ms=0 if fixed else 12)
     scenario = lp.Poisson(rate=12, duration=6, workers=16)
     yield Arm(service, BATCH_STAGES, range(16), scenario, target)
+
+
+class OwnBatcher:
+    """Gathers requests by a thread of its own, which nobody outside can see.
+
+    Args:
+        delay_s: How long the first one waits for others.
+    """
+
+    def __init__(self, delay_s: float) -> None:
+        self.delay_s = delay_s
+        self.scorer = BatchScorer()
+        self.waiting: queue.SimpleQueue[tuple[int, futures.Future[float]] | None] = (
+            queue.SimpleQueue()
+        )
+        self.thread = threading.Thread(target=self.serve)
+        self.thread.start()
+
+    def close(self) -> None:
+        self.waiting.put(None)
+        self.thread.join()
+
+    def serve(self) -> None:
+        while (first := self.waiting.get()) is not None:
+            batch, until_s = [first], time.monotonic() + self.delay_s
+            while len(batch) < 16 and (left_s := until_s - time.monotonic()) > 0:
+                try:
+                    following = self.waiting.get(timeout=left_s)
+                except queue.Empty:
+                    break
+                if following is None:
+                    return
+                batch.append(following)
+            for (_, answer), score in zip(
+                batch, self.scorer.predict([seed for seed, _ in batch]), strict=True
+            ):
+                answer.set_result(score)
+
+    def check(self, seed: int) -> int:
+        return sum(index * seed for index in range(500)) % 7
+
+    def score(self, seed: int) -> float:
+        answer: futures.Future[float] = futures.Future()
+        self.waiting.put((seed, answer))
+        return answer.result()
+
+    def predict(self, seed: int) -> float:
+        return self.score(self.check(seed))
+
+
+@planted("batching_delay", stages=("score", ""), gain=0.5)
+def gathers_for_too_long(fixed: bool) -> Iterator[Arm]:
+    """A thread of the service gathers requests for 40 ms, though 60 a second are soon served."""
+    service = OwnBatcher(0.0 if fixed else 0.04)
+    try:
+        scenario = lp.Poisson(rate=60, duration=SECONDS, workers=16)
+        yield Arm(service, {"check": "check", "score": "score"}, range(16), scenario)
+    finally:
+        service.close()

@@ -81,3 +81,45 @@ def going_round(table_run):
         return case, waited[case.requests.request_id]
 
     return make
+
+
+@pytest.fixture
+def gathered(table_run):
+    """Return a case of requests that come at random and wait in `score` until they are let go."""
+
+    def make(*, delay_ms, idle=0.95, ran_ms=2.0, count=300, bursts=False):
+        rng = np.random.default_rng(5)
+        came = np.cumsum(rng.exponential(8.0, count))
+        if bursts:
+            came = np.repeat(came[::3] * 3, 3)[:count] + np.arange(count) % 3 * 0.01
+        left = came + 20.0 if delay_ms is None else _let_go(came, delay_ms)
+        spans = [
+            _span(number, "score", number, (came[number], end), (1 - idle) * (end - came[number]))
+            for number, end in enumerate(left)
+        ]
+        requests = [
+            _request(*times, number) for number, times in enumerate(zip(came, left, strict=True))
+        ]
+        used_s = np.unique(left).size * ran_ms / 1000
+        ends = [(0, "process_cpu_s", 0.0), (int(came[-1] * MS), "process_cpu_s", used_s)]
+        manifest = {
+            "target": "Service",
+            "environment": {"cpu": {"usable_cpus": 8}},
+            "driver": {"workers": 16},
+        }
+        run = table_run(requests, spans, ends, **manifest)
+        run.validity = Validity(Verdict.VALID)
+        return Case(run)
+
+    return make
+
+
+def _let_go(came, delay_ms):
+    """Return when each leaves: all that came within some time of the first one leave together."""
+    left, first = np.empty_like(came), 0
+    while first < came.size:
+        until = came[first] + delay_ms
+        last = int(np.searchsorted(came, until))
+        left[first:last] = until + 1.0
+        first = last
+    return left

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from latprof.analysis.diagnosis.case import Case
 from latprof.analysis.diagnosis.code.batching_delay import batching_delay
@@ -46,7 +45,18 @@ def test_a_short_wait_pays(table_run):
     assert said.known is True
 
 
-@pytest.mark.parametrize("parts", [{"forward": np.full(20, 2.0)}])
-def test_without_batches_it_is_not_known(case, parts):
-    (said,) = batching_delay(case(parts))
+def test_without_batches_it_is_not_known(case):
+    (said,) = batching_delay(case({"forward": np.full(20, 2.0)}))
     assert said.known is False
+
+
+def test_requests_that_nobody_says_are_gathered(gathered):
+    (found,) = batching_delay(gathered(delay_ms=20.0, ran_ms=2.0))
+    assert (found.cause, found.stage) == ("batching_delay", "score")
+    assert len(found.evidence) == 2
+    assert 2.0 <= np.median(found.after_ns) / MS <= 6.0
+
+
+def test_what_is_gathered_while_the_process_computes_is_a_queue(gathered):
+    (said,) = batching_delay(gathered(delay_ms=20.0, ran_ms=18.0))
+    assert "is idle" in said.reason

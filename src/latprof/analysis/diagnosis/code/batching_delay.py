@@ -10,6 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from latprof.analysis.columns import int64s
+from latprof.analysis.diagnosis.code.gathering import TOGETHER, gathering
+from latprof.analysis.diagnosis.infrastructure.cores import per_request
 from latprof.analysis.diagnosis.infrastructure.level import level_of
 from latprof.analysis.diagnosis.suspicion import Cleared, Evidence, Suspicion
 from latprof.analysis.identity import Places
@@ -30,19 +32,20 @@ _BY_THE_CLOCK = 0.2  # spread of the longest waits of batches, between their qua
 
 def batching_delay(case: Case) -> Iterator[Suspicion | Cleared]:
     """Suspect the wait of requests for their batch, as far as no other batch was under way."""
-    batch, waits = _batches(case), case.queue - case.requests.queue_ns
-    if batch is None:
-        yield Cleared(_CAUSE, "no request was seen to be served in a batch", known=False)
-        return
+    batch = _batches(case)
+    yield _unseen(case) if batch is None else _seen(case, batch)
+
+
+def _seen(case: Case, batch: npt.NDArray[np.int64]) -> Suspicion | Cleared:
+    """Say it of batches that a batcher has told."""
+    waits = case.queue - case.requests.queue_ns
     share = float(waits.sum() / max(case.service.sum(), 1.0))
     if share < _WAITS:
-        yield Cleared(_CAUSE, f"{share_text(share)} of the service is a wait for a batch")
-        return
+        return Cleared(_CAUSE, f"{share_text(share)} of the service is a wait for a batch")
     idle_ns, longest_ns = _idle(case, batch, waits)
     idle = float(idle_ns.sum() / waits.sum())
     if idle < _IDLE:
-        yield Cleared(_CAUSE, f"batches wait for the one before: {share_text(idle)} of it is idle")
-        return
+        return Cleared(_CAUSE, f"batches wait for the one before: {share_text(idle)} of it is idle")
     low, middle, high = np.quantile(longest_ns, (0.25, 0.5, 0.75))
     evidence = [
         Evidence(
@@ -63,10 +66,44 @@ def batching_delay(case: Case) -> Iterator[Suspicion | Cleared]:
         evidence.append(
             Evidence("middle half of the longest waits", text, "by the clock", "run.spans")
         )
+    return _suspicion(case, "queue", evidence, idle_ns)
+
+
+def _unseen(case: Case) -> Suspicion | Cleared:
+    """Say it of requests that are let go together, whoever gathers them."""
+    gathered, used_s = gathering(case), per_request(case, "process_cpu_s")
+    if gathered is None or used_s is None:
+        return Cleared(_CAUSE, "no request was seen to be served in a batch", known=False)
+    waits = case.wall(gathered.part)
+    serves_ns = used_s * 1e9 * case.n / gathered.groups
+    idle_ns = np.maximum(waits - serves_ns, 0.0)
+    share, idle = (float(idle_ns.sum() / whole.sum()) for whole in (case.service, waits))
+    if share < _WAITS or idle < _IDLE:
+        return Cleared(
+            _CAUSE, f"requests are served together, and {share_text(idle)} of it is idle"
+        )
+    evidence = [
+        Evidence(
+            f"requests that leave {gathered.part} at once after another, but did not come so",
+            share_text(gathered.together),
+            f"above {share_text(TOGETHER)}; by chance a tenth",
+            "run.spans",
+        ),
+        Evidence(
+            f"share of {gathered.part} that is more than the process computes for all of a batch",
+            share_text(idle),
+            f"above {share_text(_IDLE)}",
+            "run.breakdown(), run.signals",
+        ),
+    ]
+    return _suspicion(case, gathered.part, evidence, idle_ns)
+
+
+def _suspicion(case: Case, part: str, evidence: list[Evidence], idle_ns: Floats) -> Suspicion:
     after_ns = case.without(idle_ns)
-    yield Suspicion(
+    return Suspicion(
         cause=_CAUSE,
-        stage="queue",
+        stage=part,
         summary="requests wait for a batch to fill, while nothing is served",
         evidence=tuple(evidence),
         advice="Lower the delay of the batcher, or the size that it waits for",
