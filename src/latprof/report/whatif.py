@@ -46,10 +46,12 @@ _COLUMNS = ("base", "value", "lo", "hi", "gain", "gain_lo", "gain_hi")
 def headline(prediction: Prediction) -> str:
     """Return the answer in one sentence."""
     change = ", ".join(prediction.change)
+    if not change.startswith("without "):
+        change = f"with {change}"
     if prediction.refused is not None:
-        return f"with {change}: not known, because {prediction.refused}"
+        return f"{change}: not known, because {prediction.refused}"
     moves = "; ".join(_moved(name, each) for name, each in prediction.forecasts.items())
-    return f"with {change}: {moves}"
+    return f"{change}: {moves}"
 
 
 def _moved(name: str, forecast: Forecast) -> str:

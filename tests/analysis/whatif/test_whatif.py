@@ -153,6 +153,7 @@ def test_a_slow_slice_routed_away_leaves_the_others_their_queue(recorded):
     attributes = {"tenant": np.where(slow, "zen", "acme"), "tokens": np.where(slow, 900, 50)}
     run = recorded(parts, arrivals_ms=arrivals, attributes=attributes)
     by_name, by_size = (ask(run, without=each) for each in ({"tenant": "zen"}, {"tokens": "> 512"}))
+    assert by_name.headline.startswith("without tenant zen: p50 from")
     assert by_name.p99.value_ns == by_size.p99.value_ns < 0.2 * by_name.p99.base_ns
     with pytest.raises(UsageError, match="no request has an attribute 'tenat'"):
         ask(run, without={"tenat": "zen"})
