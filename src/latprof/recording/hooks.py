@@ -22,7 +22,7 @@ from weakref import WeakKeyDictionary, WeakSet
 from latprof.errors import InstrumentError
 from latprof.recording.wrapping import is_coroutine_function
 
-__all__ = ["Around", "Hook", "is_hooked", "name_of", "place"]
+__all__ = ["Around", "Hook", "is_hook", "is_hooked", "name_of", "place"]
 
 _ABSENT = object()
 _hooks: WeakSet[FunctionType] = WeakSet()
@@ -73,6 +73,12 @@ def place(owner: object, attribute: str, found: Callable[..., Any], stage: Aroun
     if hasattr(owner, "__dict__") and not is_special:
         return _DictHook(owner, attribute, found, stage)
     return _InstanceHook(owner, attribute, stage)
+
+
+def is_hook(function: object) -> bool:
+    """Whether a function is a hook of ours, whomever it times."""
+    plain = _plain(function)
+    return isinstance(plain, FunctionType) and (plain in _hooks or plain in _choosers)
 
 
 def is_hooked(owner: object, found: object) -> bool:

@@ -18,7 +18,7 @@ from typing import Any, Literal, Self
 from latprof.errors import LatprofError, RecordingError, StorageError, UsageError
 from latprof.interrupt import deferred
 from latprof.recording import core, session
-from latprof.recording.adapters.sightings import Sighting, Sightings
+from latprof.recording.adapters.sightings import Sightings
 from latprof.recording.adapters.watch import Watch
 from latprof.recording.batches import Batch, Batches, Member
 from latprof.recording.propagation import Propagation
@@ -135,6 +135,7 @@ class Recorder:
         self._errors: dict[int, str] = {}
         self._batches: dict[int, int] = {}
         self._sightings = Sightings()
+        self.see = self._sightings.add  # at once, since it is called inside requests
         self._columns = RequestColumns(self._notes, self._sightings, self._errors, self._batches)
         self._gathered = Batches()
         self._propagation = Propagation()
@@ -158,10 +159,6 @@ class Recorder:
     def note(self, request_id: int, attributes: Mapping[str, object]) -> None:
         """Add attributes to a request that is not closed yet."""
         self._notes.setdefault(request_id, {}).update(attributes)
-
-    def see(self, request_id: int, sighting: Sighting) -> None:
-        """Put down what an adapter saw in a request that is not closed yet."""
-        self._sightings.add(request_id, sighting)
 
     def fail(self, request_id: int, error: str) -> None:
         """Say why a request fails, before it is closed."""

@@ -6,7 +6,7 @@ import pytest
 
 from latprof.recording.adapters import sightings as home
 from latprof.recording.adapters.facts import Facts
-from latprof.recording.adapters.sightings import Sightings, note
+from latprof.recording.adapters.sightings import LATER, Sightings, note
 from latprof.recording.record import record
 from latprof.recording.request import annotate, request
 
@@ -110,3 +110,22 @@ def test_what_cannot_be_compared_is_told_all_the_same():
 
     _, facts = one_request(lambda: note((tell, ["cpu"])))
     assert facts == {"device": "cpu"}
+
+
+def test_a_look_that_was_put_off_is_taken_after_the_request():
+    taken = []
+
+    def look(amount):
+        taken.append(amount)
+        return Facts.add, "texts", amount
+
+    def call():
+        note((LATER, look, 2))
+        note((LATER, lambda: None))
+        note((LATER, look))  # fails: it lacks what to look at
+        note(TEXT)
+        assert taken == []
+
+    _, facts = one_request(call)
+    assert facts == {"texts": 3}
+    assert taken == [2]

@@ -15,8 +15,6 @@ from collections.abc import Callable, Mapping
 from time import perf_counter_ns
 from typing import Any
 
-import numpy as np
-
 __all__ = ["AUTOGRAD", "RATE", "Calibration", "graph_nodes"]
 
 AUTOGRAD, RATE = "autograd_ns_per_node", "multiplications_per_s"
@@ -103,6 +101,8 @@ def _autograd() -> float:
 
 def _rate() -> float:
     """Return how many multiplications of float32 numbers a second one core makes."""
+    import numpy as np  # pyarrow, with which rows are written, has loaded it by then
+
     one, other = np.ones((_ROWS, _WIDTH), np.float32), np.ones((_WIDTH, _WIDTH), np.float32)
     (took_ns,) = _in_turns(lambda: one @ other)
     return _ROWS * _WIDTH * _WIDTH / took_ns * 1e9

@@ -25,9 +25,9 @@ from latprof.recording import core, session
 from latprof.recording.adapters import onnxruntime, openvino, tokenizers, torch
 from latprof.recording.adapters.arrays import Inputs, mapping_in, named_arrays
 from latprof.recording.adapters.facts import Facts
-from latprof.recording.adapters.seeing import sight
-from latprof.recording.adapters.sightings import Sighting
-from latprof.recording.hooks import is_hooked
+from latprof.recording.adapters.seeing import look_at, sight
+from latprof.recording.adapters.sightings import LATER, Sighting, note
+from latprof.recording.hooks import is_hook, is_hooked
 
 __all__ = ["WATCHED", "Generating"]
 
@@ -104,32 +104,43 @@ class _Model:
         return calling
 
 
-class _Tokenizer:
-    """Around a method of a class by which its tokenizers encode."""
+class _Encoder:
+    """Around a method by which tokenizers of the library of that name encode.
 
-    def __init__(self, look: Callable[[object, object, Any], Sighting | None]) -> None:
-        self._look = look
+    Their own code calls none of the others. What was made is looked at after the request: encoding
+    a sentence takes hardly longer than that.
+    """
 
     def __call__(self, function: Function, /) -> Function:
-        look = self._look
+        look, is_ours = tokenizers.look_at_encodings, is_hook(function)
 
         @functools.wraps(function)
         def encoding(self: Any, /, *args: Any, **kwargs: Any) -> Any:
-            if sight.within or is_hooked(self, function):
+            if sight.within or (is_ours and is_hooked(self, function)):
+                return function(self, *args, **kwargs)
+            made = function(self, *args, **kwargs)
+            note((LATER, look, self, made))
+            return made
+
+        return encoding
+
+
+class _Tokenizer:
+    """Around a method by which tokenizers of transformers encode."""
+
+    def __call__(self, function: Function, /) -> Function:
+        is_ours = is_hook(function)
+
+        @functools.wraps(function)
+        def encoding(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+            if sight.within or (is_ours and is_hooked(self, function)):
                 return function(self, *args, **kwargs)
             sight.within = True
             try:
                 made = function(self, *args, **kwargs)
             finally:
                 sight.within = False
-            recorder = session.current
-            if recorder is not None and (request_id := core.current_request_id()) >= 0:
-                try:
-                    sighting = look(args, kwargs, made)
-                    if sighting is not None:
-                        recorder.see(request_id, sighting)
-                except Exception:  # noqa: BLE001, S110 - as in look_at
-                    pass
+            look_at(tokenizers.look_at_ids, args, kwargs, made)
             return made
 
         return encoding
@@ -197,8 +208,7 @@ class Generating:
         return torch.tell_call, given, self._module.state(result), self._module.mode()
 
 
-_encodings = _Tokenizer(tokenizers.look_at_encodings)
-_ids = _Tokenizer(tokenizers.look_at_ids)
+_encodings, _ids = _Encoder(), _Tokenizer()
 _session = _Model(onnxruntime.Session)
 
 WATCHED: tuple[tuple[str, str, str, Any], ...] = (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Mapping, MutableSequence
+from collections.abc import Iterable, Iterator, Mapping, MutableSequence
 from typing import Any
 
 from latprof.recording import core, session
@@ -16,13 +16,16 @@ from latprof.recording.adapters.calibration import Calibration
 from latprof.recording.adapters.facts import Facts
 from latprof.run.attributes import encode
 
-__all__ = ["Sighting", "Sightings", "note"]
+__all__ = ["LATER", "Sighting", "Sightings", "note"]
 
 Sighting = tuple[Any, ...]
 """What tells it, called with the request's facts and whatever else the tuple holds.
 
-Hashable, and the same one says the same: so it holds no arrays.
+Hashable, and the same one says the same: so it holds no arrays. Or `(LATER, look, ...)`: what
+`look` returns, called with the rest once the request has ended, which then must hold little.
 """
+
+LATER = object()
 
 _MOST_LISTED = 512  # of one request; then they are made into facts while it runs
 _MOST_KINDS, _LONGEST_KIND = (
@@ -76,7 +79,7 @@ class Sightings:
             known: What is known of it besides, and the same as JSON.
         """
         listed = self._listed.pop(request_id, None)
-        seen = None if listed is None else self._tell(tuple(listed))
+        seen = None if listed is None else self._tell(tuple(_looked(listed)))
         parts = [part for part in (known, seen) if part is not None]
         if attributes is None and len(parts) <= 1:
             return parts[0][1] if parts else None
@@ -109,6 +112,19 @@ class Sightings:
         self._listed.clear()
 
 
+def _looked(listed: Iterable[Sighting]) -> Iterator[Sighting]:
+    """Yield what was seen, with the looks taken that were put off."""
+    for sighting in listed:
+        if sighting[0] is not LATER:
+            yield sighting
+            continue
+        _, look, *given = sighting
+        with contextlib.suppress(Exception):  # as in look_at
+            found = look(*given)
+            if found is not None:
+                yield found
+
+
 def _facts(sightings: tuple[Sighting, ...]) -> Facts:
     facts = Facts()
     for tell, *seen in sightings:
@@ -124,4 +140,4 @@ def _fold(listed: MutableSequence[Sighting]) -> None:
     """Put one in the place of many: the facts themselves, to which others may add."""
     count = len(listed)
     if count > _MOST_LISTED:
-        listed[:count] = [(Facts, _facts(tuple(listed[:count])))]
+        listed[:count] = [(Facts, _facts(tuple(_looked(listed[:count]))))]

@@ -32,7 +32,7 @@ def places(obj: object) -> list[Place]:
     if is_a(obj, *TRANSFORMERS):
         return encoder_places(obj)
     if is_a(obj, "tokenizers", "Tokenizer"):
-        around = Seen("tokenize", look_at_encodings)
+        around = Seen("tokenize", lambda _, __, made: look_at_encodings(obj, made))
         return [Place(obj, name, around) for name in ENCODERS if hasattr(obj, name)]
     return []
 
@@ -50,8 +50,14 @@ def look_at_ids(_: object, __: object, made: Any) -> Sighting | None:
     return None if counted is None else (Facts.tokenized, *counted)
 
 
-def look_at_encodings(_: object, __: object, made: Any) -> Sighting:
+def look_at_encodings(tokenizer: Any, made: Any) -> Sighting:
     """Look at what a tokenizer of tokenizers made."""
-    encodings = made if isinstance(made, list) else [made]
-    tokens = sum([each.attention_mask.count(1) for each in encodings])
-    return Facts.tokenized, len(encodings), tokens, sum(map(len, encodings))
+    is_padded = tokenizer.padding is not None
+    if type(made) is not list and not is_padded:
+        length = len(made)
+        return Facts.tokenized, 1, length, length
+    encodings = made if type(made) is list else [made]
+    positions = tokens = sum(map(len, encodings))
+    if is_padded:  # a mask is made anew for whoever asks: a list of numbers
+        tokens = sum([each.attention_mask.count(1) for each in encodings])
+    return Facts.tokenized, len(encodings), tokens, positions
