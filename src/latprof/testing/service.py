@@ -114,6 +114,7 @@ class SimulatedService:
             "scenario": scenario.describe(),
             "seed": seed,
             "warmup": warmup,
+            "arrivals": plan.describe(),
             "driver": {"pacing": "virtual", "workers": plan.workers or 1},
         }
         folder = _folder(out)

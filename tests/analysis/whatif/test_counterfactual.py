@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latprof.analysis.measured import Requests
+import latprof as lp
+from latprof.analysis.diagnosis.case import Case
+from latprof.analysis.measured import Requests, load_requests
 from latprof.analysis.replay import starts
 from latprof.analysis.whatif.counterfactual import after
+from latprof.testing import ExponentialTime, FakeClock, SimulatedService
 
 
 def requests(arrivals, services, workers=1, hidden_ns=0):
@@ -37,6 +40,38 @@ def test_an_open_loop_queues_less(queue):
     halved = services // 2
     truth = requests(arrivals, services - halved).latency_ns
     assert after(requests(arrivals, services), halved.astype(float), 1) == pytest.approx(truth)
+
+
+@pytest.mark.parametrize("load", [0.8, 0.95])
+@pytest.mark.parametrize("workers", [1, 4])
+def test_near_saturation_it_is_what_the_same_arrivals_find_at_a_quicker_service(load, workers):
+    plan = lp.Poisson(100 * load * workers, requests=5_000, workers=workers)
+    slow, quick = (SimulatedService(ExponentialTime(each)).record(plan) for each in (0.01, 0.006))
+    given, truth = load_requests(slow), load_requests(quick).latency_ns
+    found = after(given, 0.4 * given.service_ns, workers)
+    for q in (0.5, 0.99):
+        assert np.quantile(found, q) == pytest.approx(np.quantile(truth, q), rel=1e-3)
+
+
+def test_requests_that_failed_kept_workers_busy():
+    class Failing:
+        def __init__(self, took_ns):
+            self.clock, self._took_ns = FakeClock(), took_ns
+
+        def predict(self, value):
+            self.clock.advance(self._took_ns)
+            if value % 3 == 0:
+                raise ValueError("no such input")
+
+    load = lp.Poisson(90, requests=3_000)
+    runs = [
+        lp.profile(Failing(took), list(range(3_000)), load, warmup=0, progress=False)
+        for took in (10_000_000, 6_000_000)
+    ]
+    given, quicker = (Case(run) for run in runs)
+    found = given.without(0.4 * given.service)
+    assert given.n == 2_000
+    assert np.quantile(found, 0.99) == pytest.approx(np.quantile(quicker.latency, 0.99), rel=1e-3)
 
 
 def test_a_wait_that_no_worker_explains_stays(queue):

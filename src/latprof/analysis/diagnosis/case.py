@@ -16,7 +16,7 @@ from latprof.analysis.identity import Places
 from latprof.analysis.measured import load_requests
 from latprof.analysis.parts import QUEUE, UNTRACKED, columns_of_requests
 from latprof.analysis.validity.signals import Samples
-from latprof.analysis.whatif.counterfactual import after
+from latprof.analysis.whatif.counterfactual import after, waits_of
 from latprof.run.vocabulary import ATTRIBUTE_PREFIX
 
 if TYPE_CHECKING:
@@ -60,8 +60,7 @@ class Case:
     @functools.cached_property
     def answered(self) -> Requests:
         """All answered requests, those of the cold and the warm-up phase too."""
-        requests = load_requests(self.run)
-        return requests.pick(requests.ok)
+        return self._came.pick(self._came.ok)
 
     @functools.cached_property
     def requests(self) -> Requests:
@@ -180,7 +179,22 @@ class Case:
         Args:
             saved_ns: By how much, shape `(n,)`; at most the service time is taken off.
         """
-        return after(self.requests, saved_ns, self.workers if self.open_loop else None)
+        if not self.open_loop or self.workers is None:
+            return after(self.requests, saved_ns, None)
+        counted = self._came.ok & self._came.steady
+        # What else came and held a worker, to fail or to warm up, is mended as the measured are.
+        share = float(saved_ns.sum()) / max(float(self.service.sum()), 1.0)
+        saved: Floats = self._came.service_ns.astype(np.float64) * share
+        saved[counted] = saved_ns
+        return after(self._came, saved, self.workers, self._waited)[counted]
+
+    @functools.cached_property
+    def _came(self) -> Requests:
+        return load_requests(self.run)
+
+    @functools.cached_property
+    def _waited(self) -> Floats:
+        return waits_of(self._came, self._came.service_ns.astype(np.float64), self.workers or 1)
 
     @functools.cached_property
     def _columns(self) -> Mapping[str, Floats]:

@@ -94,14 +94,10 @@ class Recorded:
     @functools.cached_property
     def loop(self) -> Loop:
         """What decided when requests came; a queue before the workers tells of a plan."""
-        if self.manifest.get("arrivals") or self._is_simulated:
+        if self.manifest.get("arrivals"):
             return Loop.OPEN
         waits = self.requests.queue_ns.sum() > 0.01 * self.requests.latency_ns.sum()
         return Loop.QUERIES if waits else Loop.CLOSED
-
-    @property
-    def _is_simulated(self) -> bool:
-        return bool(self.manifest.get("driver", {}).get("pacing") == "virtual")
 
     @property
     def at_once(self) -> bool:
