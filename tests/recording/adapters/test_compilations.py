@@ -25,4 +25,5 @@ def test_each_compilation_is_noted_where_it_happens():
     assert (first["recompilations"], other["recompilations"]) == (1, 1)
     assert "recompilations" not in again
     assert first["compile_ns"] > 0
+    assert "constructed_modules" not in first  # the graph is part of compiling
     assert before == (handler.start_callbacks, handler.end_callbacks)

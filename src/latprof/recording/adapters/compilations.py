@@ -13,7 +13,7 @@ from latprof.recording import core
 from latprof.recording.adapters.facts import Facts
 from latprof.recording.adapters.sightings import note
 
-__all__ = ["unwatch", "watch"]
+__all__ = ["is_under_way", "unwatch", "watch"]
 
 _HOME = "torch._dynamo.callback"
 
@@ -46,6 +46,11 @@ def unwatch() -> None:
         for callbacks, ours in ((handler.start_callbacks, _begin), (handler.end_callbacks, _end)):
             if ours in callbacks:
                 callbacks.remove(ours)
+
+
+def is_under_way() -> bool:
+    """Whether this thread compiles: what it constructs then is part of that."""
+    return _under_way.began_ns >= 0
 
 
 def _begin(_: object) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from latprof.recording import core, session
+from latprof.recording.adapters.compilations import is_under_way
 from latprof.recording.adapters.facts import Facts
 from latprof.recording.adapters.onnxruntime import MODULE, SESSION, remember_asked
 from latprof.recording.adapters.sightings import note
@@ -51,7 +52,7 @@ class _Counted:
         def constructing(*args: Any, **kwargs: Any) -> Any:
             subject, around = args[0] if args else None, _under_way.subject
             is_seen = session.current is not None and core.current_request_id() >= 0
-            if not is_seen or (subject is not None and subject is around):
+            if not is_seen or is_under_way() or (subject is not None and subject is around):
                 return function(*args, **kwargs)
             began_ns, is_outermost = core.now_ns(), not _under_way.constructor
             _under_way.constructor, _under_way.subject = True, subject

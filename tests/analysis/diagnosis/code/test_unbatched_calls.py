@@ -44,8 +44,30 @@ def test_few_calls_or_many_rows_each_are_well(case, changed):
     assert said_of(case, **changed).known is True
 
 
-def test_calls_of_a_shape_each_may_need_one_another(case):
-    assert "need one another" in said_of(case, shapes=40).reason
+@pytest.mark.parametrize(
+    "grows",
+    [
+        {"input_shape": "1x73", "model_elements": sum(range(10, 74))},  # a text, word by word
+        {"input_shape": "1x1", "model_elements": 64},  # a word each time, beside a cache
+    ],
+)
+def test_calls_that_need_one_another_cannot_be_one(case, grows):
+    assert "grows from call to call" in said_of(case, shapes=64, **grows).reason
+
+
+def test_texts_of_several_lengths_are_padded_in_one_call(case):
+    texts = {"shapes": 40, "input_shape": "1x100", "positions": 3200, "model_elements": 3200}
+    found = said_of(case, weights_bytes=40_000, **texts)
+    np.testing.assert_allclose(found.after_ns, 1e6 + 64 * 100 * 10_000 / 40e9 * 1e9)
+    assert "one call for all rows" in said_of(case, weights_bytes=300_000, **texts).reason
+
+
+def test_a_wait_for_a_core_makes_no_call_worth_joining(case):
+    attributes = {name: [value] * 50 for name, value in SEEN.items()}
+    attributes["weights_bytes"] = [15_000_000] * 50
+    busy = {"cpu": {"score": 0.4}, "runqueue": {"score": 0.6}}
+    (said,) = unbatched_calls(case(PARTS, attributes=attributes, manifest=RATE, **busy))
+    assert "one call for all rows" in said.reason
 
 
 def test_without_the_machine_s_speed_nothing_is_known(case):

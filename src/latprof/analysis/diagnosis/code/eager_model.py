@@ -10,6 +10,7 @@ import numpy as np
 from latprof.analysis.diagnosis.code.modelstage import (
     arithmetic_ns,
     calibrated,
+    computing,
     model_stage,
     numbers,
     words,
@@ -43,8 +44,7 @@ def eager_model(case: Case) -> Iterator[Suspicion | Cleared]:
     if calls is None or least is None or rate is None:
         yield Cleared(_CAUSE, "what the arithmetic of a call takes is not known", known=False)
         return
-    wall = case.wall(stage)
-    usual = float(np.median(wall / np.maximum(calls, 1.0)))
+    usual = float(np.median(computing(case, stage) / np.maximum(calls, 1.0)))
     bound = float(np.median(least / np.maximum(calls, 1.0)))
     if usual < max(_TIMES * bound, _SLOW_NS):
         yield Cleared(_CAUSE, "the model's calls are short, or hold arithmetic enough")
@@ -59,7 +59,7 @@ def eager_model(case: Case) -> Iterator[Suspicion | Cleared]:
         summary="its operations are called one by one, and cost more than what they compute",
         evidence=(
             Evidence(
-                "time of a call of the model",
+                "time of a call of the model on a core",
                 duration_text(usual),
                 f"above {_TIMES:.0f} times its arithmetic of {duration_text(bound)}",
                 "run.breakdown(), run.manifest['calibration']",
@@ -73,7 +73,7 @@ def eager_model(case: Case) -> Iterator[Suspicion | Cleared]:
         ),
         advice="Compile the model, or trace and freeze it, or run it by ONNX Runtime",
         refuted_by="run it compiled, by latprof.duel: if it takes as long, this is wrong",
-        after_ns=case.without(_LEFT * wall),
+        after_ns=case.without(_LEFT * case.wall(stage)),
         generic=True,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,16 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from latprof.analysis.diagnosis.case import Case
 
-__all__ = ["DOUBLE", "arithmetic_ns", "calibrated", "computing", "model_stage", "numbers", "words"]
+__all__ = [
+    "DOUBLE",
+    "arithmetic_ns",
+    "calibrated",
+    "computing",
+    "largest_input",
+    "model_stage",
+    "numbers",
+    "words",
+]
 
 DOUBLE = "float64"
 _DEEP = 2  # "x" in a shape: more dimensions than rows and columns
@@ -45,6 +55,16 @@ def words(case: Case, name: str) -> set[str]:
     found = case.attribute(name)
     values = set() if found is None else set(found.values.tolist()) - {None}
     return {word for value in values for word in str(value).split(",")} - {""}
+
+
+def largest_input(case: Case) -> npt.NDArray[np.float64]:
+    """Return how many elements the largest input of a model has in each request; 0 without one."""
+    found = case.attribute("input_shape")
+    if found is None:
+        return np.zeros(case.n)
+    shapes, place = np.unique(found.values.astype(str), return_inverse=True)
+    sizes = [prod(map(int, shape.split("x"))) if shape[:1].isdigit() else 0 for shape in shapes]
+    return np.asarray(sizes, np.float64)[place]
 
 
 def calibrated(case: Case, name: str) -> float | None:

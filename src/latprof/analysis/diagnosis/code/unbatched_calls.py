@@ -6,8 +6,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
-from latprof.analysis.diagnosis.code.modelstage import arithmetic_ns, model_stage, numbers
+from latprof.analysis.diagnosis.code.modelstage import (
+    arithmetic_ns,
+    computing,
+    largest_input,
+    model_stage,
+    numbers,
+)
 from latprof.analysis.diagnosis.suspicion import Cleared, Evidence, Suspicion
 from latprof.units import share_text
 
@@ -16,9 +23,11 @@ if TYPE_CHECKING:
 
 __all__ = ["unbatched_calls"]
 
+Floats = npt.NDArray[np.float64]
+
 _CAUSE = "unbatched_calls"
 _FEWEST = 4  # calls a request: two or three may be models that follow each other
-_SHAPES = 0.25  # of the calls: with a shape each they may follow each other, as words of a text
+_SHAPES = 0.5  # of the calls have one of their own, in as many requests: they are of a series
 _WORTH = 0.5  # of the time: the arithmetic is a floor that no call reaches
 
 
@@ -26,7 +35,8 @@ def unbatched_calls(case: Case) -> Iterator[Suspicion | Cleared]:
     """Suspect many calls of one row each, as far as one call could be quicker at all.
 
     A call for all rows takes no less than one for a single row, and no less than the arithmetic at
-    the speed of this machine's own matrix product: what remains above both is gained.
+    the speed of this machine's own matrix product, rows of several lengths padded to the longest:
+    what remains above both is gained.
     """
     calls, rows, stage = numbers(case, "forwards"), numbers(case, "model_rows"), model_stage(case)
     if calls is None or rows is None or not stage:
@@ -36,16 +46,18 @@ def unbatched_calls(case: Case) -> Iterator[Suspicion | Cleared]:
     if usual < _FEWEST or rows.sum() > calls.sum():
         yield Cleared(_CAUSE, f"the usual request makes {usual:.0f} calls of a model")
         return
-    shapes = numbers(case, "shapes")
-    if shapes is not None and float(np.median(shapes)) > max(1.0, _SHAPES * usual):
-        yield Cleared(_CAUSE, "each call has a shape of its own: they may need one another")
+    longer = _padding(case, calls)
+    if longer is None:
+        yield Cleared(
+            _CAUSE, "what a model gets grows from call to call: each needs the one before"
+        )
         return
-    wall, least = case.wall(stage), arithmetic_ns(case)
+    computes, least = computing(case, stage), arithmetic_ns(case)
     if least is None:
         yield Cleared(_CAUSE, "what the arithmetic of a call takes is not known", known=False)
         return
-    together_ns = np.maximum(wall / np.maximum(calls, 1.0), least)
-    share = float(np.median(together_ns) / max(float(np.median(wall)), 1.0))
+    together = np.maximum(1.0 / np.maximum(calls, 1.0), longer * least / computes)
+    share = float(np.median(together))
     if share > _WORTH:
         yield Cleared(_CAUSE, f"one call for all rows would take {share_text(share)} of the time")
         return
@@ -55,7 +67,7 @@ def unbatched_calls(case: Case) -> Iterator[Suspicion | Cleared]:
         summary=f"the model is called {usual:.0f} times in a request, for one row each time",
         evidence=(
             Evidence(
-                "calls of a model in the usual request, of one row and shape",
+                "calls of a model in the usual request, of one row each",
                 f"{usual:.0f}",
                 f"at least {_FEWEST}",
                 "run.requests, attr.forwards and attr.model_rows",
@@ -69,5 +81,23 @@ def unbatched_calls(case: Case) -> Iterator[Suspicion | Cleared]:
         ),
         advice="Stack the rows and call the model once",
         refuted_by="call it with all rows at once: if that takes as long, batching gains nothing",
-        after_ns=case.without(np.maximum(wall - together_ns, 0.0)),
+        after_ns=case.without(np.maximum(1.0 - together, 0.0) * case.wall(stage)),
     )
+
+
+def _padding(case: Case, calls: Floats) -> Floats | None:
+    """Return how many times as much one call for all rows has to compute, since it pads them.
+
+    None where the calls of most requests must follow each other: where each has one element more,
+    as of a text that grows, or where something beside the first input grows, as a cache does.
+    """
+    shapes, elements = numbers(case, "shapes"), numbers(case, "model_elements")
+    if shapes is None or elements is None or float(np.median(shapes)) <= 1.0:
+        return np.ones(case.n)
+    longest = largest_input(case)
+    padded = calls * longest
+    grown = padded - calls * (calls - 1) / 2
+    follows = (shapes >= _SHAPES * calls) & ((elements == padded) | (elements == grown))
+    if float(follows.mean()) >= _SHAPES:
+        return None
+    return np.asarray(np.maximum(padded / np.maximum(elements, 1.0), 1.0))
