@@ -18,7 +18,7 @@ from latprof.errors import (
     RecordingError,
     StorageError,
 )
-from latprof.recording import core
+from latprof.recording import core, recorder
 from latprof.recording.record import record
 from latprof.recording.recorder import Recorder
 from latprof.run.spool import Spool
