@@ -107,8 +107,8 @@ def refuse_by_load(recorded: Recorded, change: Change, other: Recorded | None, b
         known = max(recorded.planned_rate, other.planned_rate if other else 0.0)
         if change.rate > FARTHEST * known:
             raise Refusal(
-                f"{rate_text(change.rate)} is {change.rate / known:,.1f} times the highest recorded "
-                f"rate, and a service is another at another load: record at "
+                f"{rate_text(change.rate)} is {change.rate / known:,.1f} times the highest "
+                f"recorded rate, and a service is another at another load: record at "
                 f"{rate_text(change.rate / FARTHEST)} or more, or give such a run as other="
             )
     if busy > FULLEST:
