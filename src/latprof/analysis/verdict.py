@@ -9,7 +9,7 @@ from latprof.analysis.comparison import HOPELESS, Decision, SpeedUp
 from latprof.analysis.parity import Agreement, Parity
 from latprof.units import count_text
 
-__all__ = ["agreement", "rounded", "sentence", "speed_text", "unfought"]
+__all__ = ["agreement", "needed_text", "rounded", "sentence", "speed_text", "unfought"]
 
 
 def sentence(arm: str, found: Sequence[SpeedUp], parity: Parity, calls: int) -> str:
@@ -45,7 +45,7 @@ def speed_text(found: SpeedUp, calls: int) -> str:
         return f"{times} faster {at}"
     if found.decision is Decision.SAME:
         return f"{times} {at}: no difference of {100 * found.effect:g} %"
-    return f"{times} {at}, undecided: {_needed(found.more, calls)}"
+    return f"{times} {at}, undecided: {needed_text(found.more, calls)}"
 
 
 def _tail(middle: SpeedUp, tail: SpeedUp, calls: int) -> str:
@@ -57,11 +57,16 @@ def _tail(middle: SpeedUp, tail: SpeedUp, calls: int) -> str:
             return f"{name} cannot be separated: this machine is too unsteady for it"
         return f"{name} cannot be separated: needs about {rounded((factor - 1) * calls)} more calls"
     if tail.decision is Decision.OPEN:
-        return f"{name} undecided: {_needed(tail.more, calls)}"
+        return f"{name} undecided: {needed_text(tail.more, calls)}"
     return "" if tail.decision is middle.decision else speed_text(tail, calls)
 
 
-def _needed(more: float | None, calls: int) -> str:
+def needed_text(more: float | None, calls: int) -> str:
+    """Return what would settle an open question.
+
+    >>> needed_text(3.0, 2_000), needed_text(None, 2_000)
+    ('needs about 4,000 more calls', 'this machine is too unsteady to settle it')
+    """
     if more is None:
         return "this machine is too unsteady to settle it"
     return f"needs about {rounded((more - 1) * calls)} more calls"

@@ -83,3 +83,22 @@ def test_a_file_that_a_backend_does_not_read_is_said_to_be_so_with_the_way_out()
 def test_a_single_arm_is_told_what_is_the_matter_with_it():
     with pytest.raises(UsageError, match=r"not torch alone; and torch does not read .onnx"):
         arms_of({"torch": "a.onnx"})
+
+
+def test_a_reference_may_be_in_another_folder(tmp_path):
+    arm, _ = arms_of({"a": {"reference": "served:make", "folder": tmp_path}, "b": len})
+    assert (arm.reference, arm.folder, arm.spawned) == ("served:make", str(tmp_path), True)
+    assert arm.described()["folder"] == str(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"reference": "m:f", "folder": "gone"}, "'a' has no checkout: there is no folder"),
+        ({"reference": "m:f"}, "a reference goes with a folder"),
+        ({"reference": "m:f", "folder": ".", "device": "cpu"}, "and nothing else"),
+    ],
+)
+def test_a_wrong_checkout_is_told(given, said):
+    with pytest.raises(UsageError, match=said):
+        arms_of({"a": given, "b": len})

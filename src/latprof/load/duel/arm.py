@@ -31,6 +31,7 @@ class Arm:
         backend: Name of the backend; None where it is no model.
         model: Path of the model file.
         options: Of `latprof.load_model`, by name.
+        folder: Where its process lives, and its module is looked for; None for where this one does.
         call: What is called in this process; None where the arm is built in a process of its own.
         refusal: Why its backend does not read its file; empty where it may.
     """
@@ -40,6 +41,7 @@ class Arm:
     backend: str | None = None
     model: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    folder: str | None = None
     call: Callable[[Any], Any] | None = None
     refusal: str = ""
 
@@ -59,7 +61,8 @@ def arms_of(arms: Mapping[str, Any]) -> list[Arm]:
 
     Args:
         arms: Name to a model file, to `BACKEND:FILE`, to a mapping with `model`, perhaps
-            `backend`, and options of `load_model`, to a `MODULE:ATTR`, or to a callable, which can
+            `backend`, and options of `load_model`, to a `MODULE:ATTR`, to a mapping with
+            `reference` (a `MODULE:ATTR`) and the `folder` it is in, or to a callable, which can
             only be called in this process. A file that names no backend runs on the one that the
             arm is called after, else on the one that its ending tells.
 
@@ -86,11 +89,20 @@ def _arm(name: str, given: Any) -> Arm:
     if isinstance(given, str):
         return Arm(name, reference=given)
     if isinstance(given, Mapping):
-        return _model(name, dict(given))
+        return _placed(name, given) if "reference" in given else _model(name, dict(given))
     target = resolve(given)
     if target.is_async:
         raise UsageError(f"the arm {name!r} is a coroutine function: a duel takes plain calls")
     return Arm(name, call=target.call)
+
+
+def _placed(name: str, given: Mapping[str, Any]) -> Arm:
+    if set(given) != {"reference", "folder"}:
+        raise UsageError(f"the arm {name!r}: a reference goes with a folder, and nothing else")
+    folder = os.path.abspath(given["folder"])  # noqa: PTH100 - links stay
+    if not os.path.isdir(folder):  # noqa: PTH112 - as given
+        raise UsageError(f"the arm {name!r} has no checkout: there is no folder {folder}")
+    return Arm(name, reference=str(given["reference"]), folder=folder)
 
 
 def parsed(text: str) -> str | dict[str, str]:

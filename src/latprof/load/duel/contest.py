@@ -69,8 +69,9 @@ def duel(
     Args:
         arms: Name to a model file (for the backend that the name names, else the one that its
             ending tells), to `BACKEND:FILE`, to a mapping with `model`, perhaps `backend`, and
-            options of `latprof.load_model`, or to a `MODULE:ATTR`. A callable works too, but only
-            in this process: it is neither started anew nor isolated.
+            options of `latprof.load_model`, or to a `MODULE:ATTR`, or to a mapping with such a
+            `reference` and the `folder` of the checkout to import it from. A callable works too,
+            but only in this process: it is neither started anew nor isolated.
         inputs: Rows of arrays by name for a model; anything JSON knows for a `MODULE:ATTR`. Or one
             mapping of arrays with all inputs along their first axis: each input then takes as
             much of it as the models declare, 1 where they leave it open. None makes inputs up
@@ -161,6 +162,7 @@ def _folder(out: Path | str | None) -> Iterator[Path]:
 
 def _contender(arm: Arm) -> Contender:
     target = arm.reference or (f"{arm.backend}: {arm.model}" if arm.model else repr(arm.call))
+    target = target if arm.folder is None else f"{target} in {arm.folder}"
     contender = Contender(arm, record.ArmRecord(name=arm.name, target=target, here=not arm.spawned))
     if arm.refusal:
         contender.fail(UsageError(arm.refusal))

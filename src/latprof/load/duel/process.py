@@ -39,10 +39,11 @@ class ArmProcess:
     Args:
         threads: Told to the numeric libraries by their variables, before they are imported.
         log: File for what it prints.
+        folder: Where it lives; None for where this process does.
     """
 
-    def __init__(self, threads: int, log: Path) -> None:
-        self._threads, self._log = threads, log
+    def __init__(self, threads: int, log: Path, folder: str | None = None) -> None:
+        self._threads, self._log, self._folder = threads, log, folder
         self._process: Process | None = None
         self._stopped = False
 
@@ -55,8 +56,9 @@ class ArmProcess:
         count = dict.fromkeys(_THREADS, str(self._threads))
         command = [sys.executable, "-P", "-m", "latprof.load.duel.worker"]
         env = {**os.environ, **count, "PYTHONPATH": os.pathsep.join(paths)}
+        folder = None if self._folder is None else Path(self._folder)
         with self._log.open("wb") as log:
-            self._process = Process(command, log.fileno(), env, takes_commands=True)
+            self._process = Process(command, log.fileno(), env, folder, takes_commands=True)
 
     def __exit__(
         self,

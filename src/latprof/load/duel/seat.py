@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from latprof.backends.model import WARM_NS, WARM_RUNS, Model
@@ -154,10 +156,23 @@ def _reference(arm: Mapping[str, Any]) -> Seat:
     from latprof.targets.reference import load
 
     service = load(arm["reference"])
+    _require_from(arm["folder"], arm["reference"])
     target = resolve(service.target)
     if target.is_async:
         raise UsageError(f"{arm['reference']} is a coroutine function: a duel takes plain calls")
     return Seat(target.call, {"target": arm["reference"]}, (), service.close)
+
+
+def _require_from(folder: str | None, reference: str) -> None:
+    """Refuse a module that is installed: both checkouts would then run the same code."""
+    place = reference.rpartition(":")[0]
+    found = getattr(sys.modules.get(place), "__file__", None)
+    if folder is None or found is None or place.endswith(".py"):
+        return
+    if not Path(found).resolve().is_relative_to(Path(folder).resolve()):
+        raise UsageError(
+            f"{place} was imported from {found}, not from {folder}: name the folder that holds it"
+        )
 
 
 def _leaves(output: Any) -> dict[str, Any]:

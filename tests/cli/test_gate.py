@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+
+import psutil
+import pytest
+
+from latprof.cli.exits import ExitCode
+
+SERVICE = """
+import time
+
+
+class Service:
+    def predict(self, text):
+        time.sleep({pause})
+        return {{"length": len(text) + {more}}}
+
+
+def make():
+    return Service()
+
+
+def failing(text):
+    raise ValueError("no such model")
+"""
+SHORT = ("--starts", 1, "--rounds", 8, "--calls", 5, "--inputs", "texts.txt")
+
+
+@pytest.fixture
+def checkout(workplace):
+    """Write a checkout whose service is slow by `pause` seconds and wrong by `more`."""
+    (workplace / "texts.txt").write_text("a good film\na bad one\n")
+
+    def write(name, pause=0.005, more=0):
+        (workplace / name).mkdir()
+        (workplace / name / "served.py").write_text(SERVICE.format(pause=pause, more=more))
+        return f"{name}:served:make"
+
+    return write
+
+
+def words(baseline, candidate):
+    return ("gate", "--baseline", baseline, "--candidate", candidate, *SHORT)
+
+
+def test_a_slower_checkout_fails(cli, checkout):
+    answer = cli(*words(checkout("old"), checkout("new", pause=0.010)))
+    assert answer.code == ExitCode.FAILED
+    assert "gate: FAIL" in answer.out
+    assert "p50 fail: +" in answer.out
+    assert "the baseline against itself shows that" in answer.out
+    assert "candidate: served:make in " in answer.out
+    assert max(map(len, answer.out.splitlines())) <= 80
+
+
+def test_a_faster_checkout_is_never_failed_for_it(cli, checkout):
+    answer = cli(*words(checkout("old", pause=0.010), checkout("new")), "--json")
+    told = json.loads(answer.out)
+    assert told["candidate"][0]["ratio"] > 1.3
+    assert told["candidate"][0]["verdict"] == "pass"
+    assert told["outcome"] != "fail"
+
+
+def test_other_answers_fail(cli, checkout):
+    answer = cli(*words(checkout("old"), checkout("new", more=1)), "--markdown")
+    assert answer.code == ExitCode.FAILED
+    assert "OUTPUTS DISAGREE" in answer.out
+
+
+def test_a_candidate_that_fails_never_passes(cli, checkout):
+    answer = cli(*words(checkout("old"), "old:served:failing"))
+    assert answer.code == ExitCode.INVALID
+    assert "the candidate failed: input 0: ValueError: no such model" in answer.out
+
+
+def test_a_baseline_that_is_not_there_never_passes(cli, checkout):
+    answer = cli(*words("old:server:make", checkout("old")))
+    assert answer.code == ExitCode.INVALID
+    assert "the baseline failed: there is no module server" in answer.out
+
+
+def test_code_from_elsewhere_is_refused(cli, checkout):
+    """Installed code would be both arms, and every candidate would pass."""
+    answer = cli(*words(checkout("old"), "old:string:capwords"))
+    assert answer.code == ExitCode.INVALID
+    assert "string was imported from" in answer.out
+
+
+@pytest.mark.parametrize(
+    ("baseline", "more", "said"),
+    [
+        ("gone:served:make", (), "there is no folder"),
+        ("served", (), "takes MODULE:ATTR or FOLDER:MODULE:ATTR, not served"),
+        (":served:make", (), "takes MODULE:ATTR or FOLDER:MODULE:ATTR"),
+        ("new:served:make", ("--json", "--markdown"), "choose one"),
+        ("new:served:make", ("--inputs", "gone.txt"), "gone.txt cannot be read"),
+    ],
+)
+def test_wrong_words_are_told(cli, checkout, baseline, more, said):
+    answer = cli(*words(baseline, checkout("new")), *more)
+    assert answer.code == ExitCode.USAGE
+    assert said in answer.err
+    assert answer.err.count("\n") == 1
+
+
+def test_a_killed_gate_leaves_no_child_and_no_verdict(start, checkout):
+    process = start(*words(checkout("old"), checkout("new")), "--rounds", "100000")
+    until = time.monotonic() + 30
+    children: list[psutil.Process] = []
+    while len(children) < 3 and time.monotonic() < until:
+        children = psutil.Process(process.pid).children(recursive=True)
+        time.sleep(0.05)
+    assert len(children) == 3
+    os.kill(process.pid, signal.SIGKILL)
+    out, _ = process.communicate(timeout=30)
+    assert not psutil.wait_procs(children, timeout=20)[1]
+    assert out == ""

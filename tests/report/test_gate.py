@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from latprof.analysis.gate import held
+
+
+@pytest.fixture(scope="module")
+def gate():
+    return held(len, len, ["ab", "abc"], starts=1, rounds=8, calls=5, progress=False)
+
+
+def test_the_verdict_comes_first(gate):
+    lines = [line for line in str(gate).splitlines() if line.strip()]
+    assert f"gate: {gate.outcome.upper()}" in "\n".join(lines[:3])
+    assert max(map(len, lines)) <= 80
+
+
+def test_it_says_what_this_machine_can_show(gate):
+    assert "the baseline against itself shows that" in " ".join(str(gate).split())
+
+
+def test_markdown_says_the_same(gate):
+    assert f"gate: {gate.outcome.upper()}" in gate.markdown()
+
+
+def test_plain_data_has_it_all(gate):
+    told = json.loads(json.dumps(gate.to_dict(), allow_nan=False))
+    assert told["outcome"] == gate.outcome
+    assert [each["q"] for each in told["candidate"]] == [0.5, 0.95]
+    assert [each["q"] for each in told["against_itself"]] == [0.5, 0.95]
+    assert [arm["name"] for arm in told["duel"]["manifest"]["arms"]] == [
+        "baseline",
+        "baseline again",
+        "candidate",
+    ]
