@@ -21,6 +21,7 @@ LOADS = {
     "closed": ("--duration", "60"),
     "open": ("--scenario", "poisson", "--rate", "200", "--duration", "60", "--workers", "2"),
     "isolated": ("--isolate", "--scenario", "constant", "--rate", "200", "--duration", "60"),
+    "slow": ("--isolate", "--scenario", "constant", "--rate", "0.001", "--requests", "5"),
     "live": ("--live", "--concurrency", "2", "--duration", "60"),
 }
 SEARCHES = {"closed": (), "isolated": ("--isolate",)}

@@ -13,8 +13,7 @@ from latprof.analysis.identity import NOWHERE, Places
 if TYPE_CHECKING:
     from latprof.analysis.blocks import Block
 
-__all__ = ["UNKNOWN_SHARES", "Shares", "ThreadTimes", "amounts", "kin"]
-
+__all__ = ["UNKNOWN_SHARES", "Shares", "ThreadTimes", "amounts", "kin", "shares"]
 
 Int64s = npt.NDArray[np.int64]
 Indices = npt.NDArray[np.intp]
@@ -69,17 +68,31 @@ class ThreadTimes:
 
     def shares(self) -> list[Shares]:
         """Return the shares of each stage."""
-        return [self._shares(*each) for each in self._sums.T.tolist()]
+        return [
+            shares(wall_ns, cpu_ns, runqueue_ns if self._runqueue else None)
+            for wall_ns, cpu_ns, runqueue_ns in self._sums.T.tolist()
+        ]
 
-    def _shares(self, wall_ns: float, cpu_ns: float, runqueue_ns: float) -> Shares:
-        if wall_ns <= 0:
-            return UNKNOWN_SHARES
-        # The clocks disagree by some microseconds; shares stay in [0, 1] and sum to 1.
-        cpu = min(max(cpu_ns, 0.0) / wall_ns, 1.0)
-        if not self._runqueue:
-            return Shares(cpu, np.nan, np.nan)
-        runqueue = min(max(runqueue_ns, 0.0) / wall_ns, 1.0 - cpu)
-        return Shares(cpu, runqueue, 1.0 - cpu - runqueue)
+
+def shares(wall_ns: float, cpu_ns: float, runqueue_ns: float | None) -> Shares:
+    """Return the shares of a wall time, which add up to one.
+
+    Args:
+        wall_ns: Of some threads; without any, nothing is known.
+        cpu_ns: Of it, running.
+        runqueue_ns: Of it, ready to run; None where the system does not tell.
+
+    >>> shares(100.0, 25.0, 25.0)
+    Shares(cpu=0.25, runqueue=0.25, blocked=0.5)
+    """
+    if wall_ns <= 0:
+        return UNKNOWN_SHARES
+    # The clocks disagree by some microseconds; shares stay in [0, 1] and sum to 1.
+    cpu = min(max(cpu_ns, 0.0) / wall_ns, 1.0)
+    if runqueue_ns is None:
+        return Shares(cpu, np.nan, np.nan)
+    runqueue = min(max(runqueue_ns, 0.0) / wall_ns, 1.0 - cpu)
+    return Shares(cpu, runqueue, 1.0 - cpu - runqueue)
 
 
 def kin(block: Block) -> tuple[Indices, Indices]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from latprof.analysis.diagnosis.finding import Diagnosis, Finding
+from latprof.analysis.parts import UNTRACKED
 from latprof.report.document import (
     Block,
     Column,
@@ -28,7 +29,7 @@ from latprof.run.model import Verdict
 from latprof.units import counted_text, duration_text, interval_text, scaled_text, time_unit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from latprof.analysis.diagnosis.gain import Gain
     from latprof.analysis.diagnosis.suspicion import Cleared
@@ -43,8 +44,9 @@ _COLUMNS = (
         for q in ("p50", "p99")
         for name in ("before", "after", "after_lo", "after_hi")
     ),
-    *("summary", "advice"),
+    *("cpu_share", "runqueue_share", "blocked_share", "summary", "advice"),
 )
+_SPENT = {"cpu": "on a core", "runqueue": "ready for one", "blocked": "blocked"}
 _LONGEST = 400
 _OF = {"first": "the first requests'", "trend": "the last requests'", "slice": "their"}
 
@@ -74,8 +76,10 @@ def _matter(finding: Finding) -> str:
     stage, summary = finding.stage, finding.summary
     if not stage:
         return summary[:1].upper() + summary[1:]
+    if stage == UNTRACKED and finding.line:
+        stage = f"{stage}, mostly {finding.line},"
     if finding.held_ns is None:
-        return f"{stage}: {summary}"
+        return f"{stage.rstrip(',')}: {summary}"
     whole = finding.gain.before_ns
     divisor, unit = time_unit(whole)
     held = f"{scaled_text(finding.held_ns, divisor)} of {scaled_text(whole, divisor)} {unit}"
@@ -119,6 +123,7 @@ def _record(finding: Finding) -> dict[str, Any]:
     return {
         **{name: getattr(finding, name) for name in (*_COLUMNS[:5], *_COLUMNS[-2:])},
         "gain": finding.gain_ns,
+        **{f"{name}_share": share for name, share in finding.shares._asdict().items()},
         **{
             f"{q}_{end}": value
             for q, gain in gains.items()
@@ -147,10 +152,19 @@ def data(diagnosis: Diagnosis) -> dict[str, Any]:
 
 def _plain(finding: Finding) -> dict[str, Any]:
     known = asdict(finding)
-    for name in ("p50", "p99"):
-        gain = known[name]
-        known[name] = {key: None if math.isnan(value) else value for key, value in gain.items()}
-    return {**known, "family": finding.family, "gain_ns": finding.gain_ns}
+    gains = {name: _without_nan(known[name]) for name in ("p50", "p99")}
+    shares = _without_nan(finding.shares._asdict())
+    return {
+        **known,
+        **gains,
+        "shares": shares,
+        "family": finding.family,
+        "gain_ns": finding.gain_ns,
+    }
+
+
+def _without_nan(values: Mapping[str, float]) -> dict[str, float | None]:
+    return {key: None if math.isnan(value) else value for key, value in values.items()}
 
 
 def document(diagnosis: Diagnosis) -> Document:
@@ -210,7 +224,19 @@ def _evidence(finding: Finding) -> Table:
     )
     where = f" in {finding.stage}" if finding.stage else ""
     title = f"Evidence for {finding.cause}{where} ({finding.confidence})"
-    return Table(title, columns, rows, (f"To refute it: {finding.refuted_by}.",))
+    return Table(title, columns, rows, tuple(_notes(finding)))
+
+
+def _notes(finding: Finding) -> Iterator[str]:
+    spent = [
+        f"{share:.0%} {_SPENT[name]}"
+        for name, share in finding.shares._asdict().items()
+        if not math.isnan(share)
+    ]
+    if spent:
+        whose = f"the threads of {finding.stage}" if finding.stage else "the threads of all stages"
+        yield f"Time of {whose}: {', '.join(spent)}."
+    yield f"To refute it: {finding.refuted_by}."
 
 
 def _others(findings: Sequence[Finding]) -> Table:

@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from latprof.analysis.threadtime import shares
+
 MS = 1e6
 
 
@@ -28,6 +30,28 @@ def test_a_stage_is_on_a_core_waits_for_one_or_is_blocked(case):
     np.testing.assert_allclose(seen.runqueue("forward"), 0.8 * MS)
     np.testing.assert_allclose(seen.blocked("forward"), 1.2 * MS)
     assert seen.blocked("nowhere") is None
+
+
+def test_shares_of_a_stage_in_some_requests_add_up_to_one(case):
+    cpu = np.where(np.arange(10) < 5, 0.5, 1.0)
+    seen = case({"forward": 4.0, "tokenize": np.full(10, 4.0)}, cpu={"forward": cpu})
+    first, every = np.arange(10) < 5, np.ones(10, np.bool_)
+    assert seen.shares("forward", first) == (0.5, 0.0, 0.5)
+    assert seen.shares("forward", every) == (0.75, 0.0, 0.25)
+    assert seen.shares("", every) == pytest.approx((0.875, 0.0, 0.125))
+
+
+def test_shares_are_unknown_where_no_thread_was_timed(case):
+    seen = case({"forward": np.full(10, 4.0), "untracked": 1.0})
+    for stage in ("untracked", "queue", "nowhere"):
+        assert np.isnan(seen.shares(stage, np.ones(10, np.bool_))).all()
+
+
+@given(cpu=st.floats(0, 1.2), runqueue=st.floats(0, 1.2))
+def test_shares_stay_in_zero_to_one_where_clocks_disagree(cpu, runqueue):
+    found = shares(1e6, cpu * 1e6, runqueue * 1e6)
+    assert sum(found) == pytest.approx(1)
+    assert all(0 <= share <= 1 for share in found)
 
 
 def test_the_time_of_a_stage_inside_another_is_its_own(table_run):

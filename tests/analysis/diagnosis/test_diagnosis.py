@@ -9,6 +9,7 @@ import pytest
 
 from latprof.analysis.diagnosis import diagnosis
 from latprof.analysis.diagnosis.suspicion import Cleared, Evidence, Suspicion
+from latprof.analysis.threadtime import UNKNOWN_SHARES, Shares
 
 MS = 1e6
 
@@ -43,6 +44,30 @@ def test_the_first_line_is_the_answer(found):
         "p50 should fall from 550 ms to about 190 ms [190, 190]."
     )
     assert str(found).splitlines()[0].startswith("tokenize holds 400 of 550 ms")
+
+
+def test_every_finding_tells_in_every_spelling_how_its_time_was_spent(case, monkeypatch):
+    monkeypatch.setattr(diagnosis, "_DETECTORS", (rebuilt,))
+    parts = {"tokenize": np.full(100, 400.0), "forward": np.full(100, 150.0)}
+    found = diagnosis.diagnose(case(parts, cpu={"tokenize": 0.5}, runqueue={"tokenize": 0.2}).run)
+    told = "Time of the threads of tokenize: 50% on a core, 20% ready for one, 30% blocked."
+    for spelling in (str(found), found.markdown().replace("\\", ""), found._repr_html_()):
+        assert told in " ".join(spelling.split())
+    spent = {"cpu": 0.5, "runqueue": 0.2, "blocked": pytest.approx(0.3)}
+    assert found.to_dict()["findings"][0]["shares"] == spent
+    columns = ["cpu_share", "runqueue_share", "blocked_share"]
+    assert found.table().loc[0, columns].tolist() == list(spent.values())
+
+
+def test_what_the_system_hides_of_the_time_is_left_out_and_null(found):
+    known = replace(found.findings[0], shares=Shares(0.5, np.nan, np.nan))
+    hidden = replace(found.findings[0], shares=UNKNOWN_SHARES)
+    told = replace(found, findings=(known, hidden))
+    assert str(told).count("Time of the threads") == 1
+    assert "tokenize: 50% on a core." in str(told)
+    first, second = json.loads(json.dumps(told.to_dict(), allow_nan=False))["findings"]
+    assert first["shares"] == {"cpu": 0.5, "runqueue": None, "blocked": None}
+    assert set(second["shares"].values()) == {None}
 
 
 def test_what_is_true_of_the_whole_service_names_no_stage(found):

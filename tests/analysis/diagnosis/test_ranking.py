@@ -97,6 +97,8 @@ def test_neighbours_do_not_say_why_a_stage_works_for_long(seen, cause):
     queue = suspicion("queueing", seen.latency - 4 * MS, stage="queue", generic=True)
     assert [each.cause for each in ranked([busy, stage], seen)] == [stage.cause, busy.cause]
     assert [each.cause for each in ranked([busy, queue], seen)] == [busy.cause]
+    bursts = suspicion("queueing", seen.latency - 8 * MS, stage="queue", generic=True)
+    assert [each.cause for each in ranked([busy, bursts], seen)] == ["queueing", busy.cause]
 
 
 def test_why_a_stage_waits_stands_for_that_it_waits(seen):

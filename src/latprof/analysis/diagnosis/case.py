@@ -15,12 +15,15 @@ from latprof.analysis.diagnosis.threads import StageTimes, stage_times
 from latprof.analysis.identity import Places
 from latprof.analysis.measured import load_requests
 from latprof.analysis.parts import QUEUE, UNTRACKED, columns_of_requests
+from latprof.analysis.threadtime import UNKNOWN_SHARES, Shares, shares
 from latprof.analysis.validity.signals import Samples
 from latprof.analysis.whatif.counterfactual import after, waits_of
 from latprof.run.vocabulary import ATTRIBUTE_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import pandas as pd
 
     from latprof.analysis.measured import Requests
     from latprof.run.model import Run
@@ -115,6 +118,28 @@ class Case:
         """Return how long its threads neither ran nor waited for a core, in ns."""
         times = self._times.get(stage)
         return None if times is None else times.blocked
+
+    def shares(self, stage: str, of: npt.NDArray[np.bool_]) -> Shares:
+        """Return how the threads of a stage, or of all for "", spent their time in some requests.
+
+        Args:
+            stage: Of "queue" and "untracked" nothing is known.
+            of: Which requests, shape `(n,)`.
+        """
+        own = [each for name, each in self._times.items() if stage in ("", name)]
+        if not own:
+            return UNKNOWN_SHARES
+        waits = [each.runqueue for each in own if each.runqueue is not None]
+        return shares(
+            sum(float(each.wall[of].sum()) for each in own),
+            sum(float(each.cpu[of].sum()) for each in own),
+            sum(float(each[of].sum()) for each in waits) if waits else None,
+        )
+
+    @functools.cached_property
+    def stacks(self) -> pd.DataFrame | None:
+        """What was sampled of its threads; None where no stacks were taken."""
+        return self.run.stacks if "stacks" in self.manifest["counts"] else None
 
     @functools.cached_property
     def cores(self) -> float | None:

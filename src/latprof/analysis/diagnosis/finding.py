@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from latprof.analysis.diagnosis.causes import family_of
 from latprof.analysis.diagnosis.gain import Gain
 from latprof.analysis.diagnosis.suspicion import Cleared, Evidence, Level
+from latprof.analysis.threadtime import UNKNOWN_SHARES, Shares
 from latprof.run.answer import Answer
 
 if TYPE_CHECKING:
@@ -34,6 +35,10 @@ class Finding:
             beyond the p99; None where that says nothing.
         confidence: `suspect` with one piece of evidence, `likely` with two or more, `confirmed`
             once the knob was turned and the gain measured.
+        shares: How the threads of its stage, or of all stages, spent the time there: running,
+            ready without a core, blocked. NaN where unknown, as in "queue" and "untracked".
+        line: `function (file:line)`, outside of libraries, that its stage was most often in; ""
+            without stacks.
         measured_ns: The gain that `confirm=True` has measured at the level; None without it.
     """
 
@@ -48,6 +53,8 @@ class Finding:
     p99: Gain
     held_ns: float | None
     confidence: str
+    shares: Shares = UNKNOWN_SHARES
+    line: str = ""
     measured_ns: float | None = None
 
     @property
@@ -107,7 +114,8 @@ class Diagnosis(Answer):
 
         Columns: `cause`, `family`, `stage`, `level`, `confidence`; `gain` at that level,
         `p50_before`, `p50_after`, `p50_after_lo`, `p50_after_hi` and the same of `p99`, in ns
-        (`attrs["unit"]`); `summary`, `advice`.
+        (`attrs["unit"]`); `cpu_share`, `runqueue_share`, `blocked_share` of the time of its
+        stage's threads, NaN where unknown; `summary`, `advice`.
         """
         from latprof.report.diagnosis import table
 

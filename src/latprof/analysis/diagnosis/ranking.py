@@ -10,12 +10,14 @@ import numpy.typing as npt
 from latprof.analysis.diagnosis.causes import rank_of
 from latprof.analysis.diagnosis.finding import Finding
 from latprof.analysis.diagnosis.gain import gain_of
+from latprof.analysis.diagnosis.lines import SEEN_IN, line_of_stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from latprof.analysis.diagnosis.case import Case
-    from latprof.analysis.diagnosis.suspicion import Suspicion
+    from latprof.analysis.diagnosis.lines import HotLine
+    from latprof.analysis.diagnosis.suspicion import Evidence, Suspicion
 
 __all__ = ["ranked"]
 
@@ -63,29 +65,50 @@ def ranked(suspicions: Iterable[Suspicion], case: Case) -> list[Finding]:
 
 def _finding(suspicion: Suspicion, case: Case) -> Finding:
     before = case.latency if suspicion.before_ns is None else suspicion.before_ns
+    shown = _shown(suspicion, case)
+    line = line_of_stage(case, suspicion.stage, shown)
     return Finding(
         cause=suspicion.cause,
         stage=suspicion.stage,
         summary=suspicion.summary,
-        evidence=suspicion.evidence,
+        evidence=(*suspicion.evidence, *_where(suspicion, line)),
         advice=suspicion.advice,
         refuted_by=suspicion.refuted_by,
         level=suspicion.level,
         p50=gain_of(before, suspicion.after_ns, 0.5),
         p99=gain_of(before, suspicion.after_ns, 0.99),
-        held_ns=_held(suspicion, case),
+        held_ns=_held(suspicion, case, shown),
         confidence="likely" if len(suspicion.evidence) >= _LIKELY else "suspect",
+        shares=case.shares(suspicion.stage, shown),
+        line="" if line is None else line.place,
     )
 
 
-def _held(suspicion: Suspicion, case: Case) -> float | None:
+def _shown(suspicion: Suspicion, case: Case) -> npt.NDArray[np.bool_]:
+    """Return which requests it shows in: the slow ones where it is one of the tail."""
+    if suspicion.level != "tail":
+        return np.ones(case.n, np.bool_)
+    return case.latency >= np.quantile(case.latency, 0.99)
+
+
+def _where(suspicion: Suspicion, line: HotLine | None) -> tuple[Evidence, ...]:
+    """Return the line of its stage, unless its detector has named one that says more.
+
+    It tells where to look, and is no evidence of its own for the cause.
+    """
+    if line is None or any(each.where == SEEN_IN for each in suspicion.evidence):
+        return ()
+    return (line.evidence(f"line that {suspicion.stage} was most often in"),)
+
+
+def _held(suspicion: Suspicion, case: Case, shown: npt.NDArray[np.bool_]) -> float | None:
     """Return what its stage takes of a request: of the middle one, or on average of slow ones."""
     if suspicion.stage not in case.parts or suspicion.before_ns is not None:
         return None
     wall = case.wall(suspicion.stage)
     if suspicion.level != "tail":
         return float(np.median(wall))
-    return float(wall[case.latency >= np.quantile(case.latency, 0.99)].mean())
+    return float(wall[shown].mean())
 
 
 def _is_worth_it(finding: Finding) -> bool:
@@ -122,9 +145,17 @@ def _explains(why: Suspicion, where: Suspicion, latency_ns: Floats) -> bool:
     """Return whether one suspicion says why what another says is slow."""
     if why is where or (why.cause == _NEIGHBOURS and where.cause in _WORKS):
         return False
+    if why.cause == _NEIGHBOURS and _saved(why, latency_ns) < _saved(where, latency_ns):
+        return False  # requests would queue without them too
     if where.cause == _WAIT:
         return why.stage == where.stage and _why_it_waits(why, where, latency_ns)
     return where.generic and _same(where, why, latency_ns)
+
+
+def _saved(suspicion: Suspicion, latency_ns: Floats) -> float:
+    """Return what all requests would save together, in ns."""
+    before = latency_ns if suspicion.before_ns is None else suspicion.before_ns
+    return float(np.maximum(before - suspicion.after_ns, 0.0).sum())
 
 
 def _why_it_waits(why: Suspicion, where: Suspicion, latency_ns: Floats) -> bool:

@@ -20,6 +20,7 @@ from latprof.analysis.diagnosis.suspicion import Cleared, Evidence, Suspicion
 
 if TYPE_CHECKING:
     from latprof.analysis.diagnosis.case import Case
+    from latprof.analysis.diagnosis.lines import HotLine
     from latprof.analysis.diagnosis.suspicion import Level
 
 __all__ = ["gil_contention"]
@@ -151,7 +152,7 @@ def _level(case: Case, after_ns: Floats) -> Level:
 
 
 def _evidence(
-    stage: str, blocked: Floats, case: Case, seen: _Seen, holder: tuple[str, float] | None
+    stage: str, blocked: Floats, case: Case, seen: _Seen, holder: HotLine | None
 ) -> Iterator[Evidence]:
     share = blocked.sum() / max(case.wall(stage).sum(), 1.0)
     where = "run.breakdown()"
@@ -173,10 +174,4 @@ def _evidence(
             "run.signals",
         )
     if holder is not None:
-        frame, part = holder
-        yield Evidence(
-            "holder of the GIL while stages stood still",
-            frame,
-            f"{part:.0%} of samples",
-            "run.stacks",
-        )
+        yield holder.evidence("holder of the GIL while stages stood still")

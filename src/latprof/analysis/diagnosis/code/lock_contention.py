@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from latprof.analysis.diagnosis.code.holders import most_frequent
 from latprof.analysis.diagnosis.code.passages import (
     Passages,
     concurrency,
@@ -26,6 +25,7 @@ from latprof.analysis.diagnosis.code.passages import (
     passages,
     releases,
 )
+from latprof.analysis.diagnosis.lines import hot_line
 from latprof.analysis.diagnosis.suspicion import Cleared, Evidence, Suspicion
 from latprof.analysis.parts import UNTRACKED
 
@@ -237,12 +237,9 @@ def _most(case: Case, at_once: float) -> Floats:
 
 def _line(case: Case, wait: _Wait) -> Iterator[Evidence]:
     """Yield the line that waits, where stacks were taken."""
-    if "stacks" not in case.manifest["counts"]:
+    stacks = case.stacks
+    if stacks is None:
         return
-    stacks = case.run.stacks
-    waiting = stacks[(stacks["stage"] == wait.stage) & ~stacks["on_cpu"]]
-    found = most_frequent(waiting["stack"].astype(str))
-    if found is not None:
-        yield Evidence(
-            f"line that waits in {wait.stage}", found[0], f"{found[1]:.0%} of samples", "run.stacks"
-        )
+    line = hot_line(stacks["stack"][(stacks["stage"] == wait.stage) & ~stacks["on_cpu"]])
+    if line is not None:
+        yield line.evidence(f"line that waits in {wait.stage}")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from latprof.analysis.diagnosis.code.holders import most_frequent
+from latprof.analysis.diagnosis.lines import line_of_stage
 from latprof.analysis.diagnosis.suspicion import Cleared, Evidence, Suspicion
 from latprof.analysis.parts import UNTRACKED
 from latprof.units import duration_text
@@ -205,14 +205,7 @@ def _evidence(case: Case, stalls: _Stalls, where: str) -> Iterator[Evidence]:
             "not for a core, not for the collector",
             "run.spans",
         )
-    line = _line(case, stalls)
+    stalled = np.isin(np.arange(case.n), stalls.row)
+    line = line_of_stage(case, stalls.stage, stalled)
     if line is not None:
-        yield Evidence("line in a stall", line[0], f"{line[1]:.0%} of samples", "run.stacks")
-
-
-def _line(case: Case, stalls: _Stalls) -> tuple[str, float] | None:
-    if "stacks" not in case.manifest["counts"]:
-        return None
-    stacks = case.run.stacks
-    slow = stacks["request_id"].isin(case.requests.request_id[stalls.row])
-    return most_frequent(stacks["stack"][slow & (stacks["stage"] == stalls.stage)].astype(str))
+        yield line.evidence("line in a stall")

@@ -57,7 +57,7 @@ def slow_inputs(case: Case) -> Iterator[Suspicion | Cleared]:
         yield _suspicion(case, each)
     if found:
         return
-    kinds = [each for stage in case.stages if (each := two_kinds(case, stage)) is not None]
+    kinds = [kind for stage in case.stages if (kind := two_kinds(case, stage)) is not None]
     kinds = [each for each in kinds if _may_be_inputs(case, each.slow, keys)]
     for kind in kinds:
         yield _of_kinds(case, kind)
