@@ -66,6 +66,11 @@ def test_a_kernel_that_runs_often_is_judged_by_one_run():
     assert [hazard.code for hazard in hazards(*[often] * 5)] == [HazardCode.TINY_KERNELS]
 
 
+def test_many_launches_of_two_operators_are_many():
+    mul, add = (Operator(name, name, 62_000.0, 30, device="gpu") for name in ("mul", "add"))
+    assert [hazard.code for hazard in hazards(mul, add)] == [HazardCode.TINY_KERNELS]
+
+
 def test_shape_arithmetic_on_the_cpu_is_a_hazard_beside_a_device_only():
     shape = operator("Shape", device="cpu", kernel=None)
     found = hazards(*HEALTHY, shape, runtime="onnxruntime")

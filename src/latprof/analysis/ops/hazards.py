@@ -37,7 +37,7 @@ _HALF = ("float16", "bfloat16")
 _INTEGER = ("int8", "uint8")
 _FLOAT = ("float32", "float16", "bfloat16")
 _LAUNCH_NS = 5_000  # a launch costs the host a few microseconds
-_MANY_TINY = 0.2  # share of the operators from which tiny ones are a hazard
+_MANY_TINY = 0.2  # share of the launches from which tiny ones are a hazard
 _FEWEST_TINY = 5
 _NARROW = 8  # an image has 3 channels, which no model can change
 
@@ -185,8 +185,9 @@ def _splits(tensor: Tensor) -> bool:
 
 
 def _tiny(table: pd.DataFrame) -> pd.DataFrame:
-    """Find short kernels where there are many of them: a few cost nothing to speak of."""
+    """Find short kernels where a run launches many of them: a few cost nothing to speak of."""
     runs = max(table.attrs.get("runs", 1), 1)
+    launches = table["count"].clip(lower=1) / runs  # an operator that comes again is one row
     tiny = _rows(
         table,
         lambda row: (
@@ -195,8 +196,9 @@ def _tiny(table: pd.DataFrame) -> pd.DataFrame:
             and row["time_ns"] * runs < _LAUNCH_NS * max(row["count"], 1)
         ),
     )
-    on_gpu = int((table["device"] == "gpu").sum())
-    return tiny if len(tiny) >= max(_FEWEST_TINY, _MANY_TINY * on_gpu) else tiny.iloc[:0]
+    on_gpu = launches[table["device"] == "gpu"].sum()
+    are_many = launches[tiny.index].sum() >= max(_FEWEST_TINY, _MANY_TINY * on_gpu)
+    return tiny if are_many else tiny.iloc[:0]
 
 
 def _quantisers(table: pd.DataFrame) -> pd.DataFrame:
