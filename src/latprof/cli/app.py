@@ -42,8 +42,8 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help appears twice as fast, and says the same
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=(
-        "Exit codes: 0 fine, 1 fail, 2 usage or bad input, 3 invalid run; 70 a bug of latprof, "
-        "130 Ctrl-C. With --debug, an error shows its traceback."
+        "Exit codes: 0 fine, 1 fail, 2 usage or bad input, 3 invalid run or inconclusive; 70 a bug "
+        "of latprof, 130 Ctrl-C. With --debug, an error shows its traceback."
     ),
 )
 VERBS = (
