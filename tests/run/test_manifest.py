@@ -210,4 +210,4 @@ def test_odd_values_are_refused_or_read_and_nothing_else(tmp_path_factory, chang
     except RunFormatError:
         return
     run_json.write(folder, manifest)
-    assert run_json.read(folder) == manifest
+    assert run_json.read(folder) == run_json.plain(manifest)

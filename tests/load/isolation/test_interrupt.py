@@ -13,7 +13,7 @@ import time
 import pytest
 
 import latprof as lp
-from latprof.errors import RunFormatError
+from latprof.errors import RecordingError, RunFormatError
 
 from .conftest import strays
 
@@ -91,6 +91,14 @@ def test_a_program_that_is_terminated_leaves_nothing_but_its_recording(
     assert len(lp.recover(tmp_path / "run").requests) > 0
 
 
+def recovered(folder):
+    """Recover a run as soon as the system has closed the files of its process."""
+    while True:
+        with contextlib.suppress(RecordingError):
+            return lp.recover(folder)
+        time.sleep(0.05)
+
+
 @pytest.mark.slow
 def test_a_program_that_is_killed_takes_its_processes_with_it(targets, mark, tmp_path):
     program = subprocess.Popen(
@@ -110,6 +118,6 @@ def test_a_program_that_is_killed_takes_its_processes_with_it(targets, mark, tmp
     with contextlib.suppress(RunFormatError):
         lp.open_run(tmp_path / "run")
         pytest.fail("it was not finished")
-    run = lp.recover(tmp_path / "run")
+    run = recovered(tmp_path / "run")
     assert len(run.requests) > 0
     assert run.requests["sent_ns"].notna().all()

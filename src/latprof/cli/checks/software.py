@@ -32,6 +32,7 @@ EXTRAS = {
     "notebook": ("ipykernel", "ipywidgets", "nbclient", "nbformat"),
     "onnx": ("onnx", "onnxruntime"),
     "openvino": ("openvino",),
+    "stacks": ("py-spy",),
     "tensorrt": ("onnx", "tensorrt", "torch"),
     "torch": ("torch",),
     "transformers": ("torch", "transformers"),

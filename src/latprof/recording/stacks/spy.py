@@ -91,13 +91,19 @@ class Spy:
     def _failure(self, pid: int, code: int, said: str) -> Exception:
         if code < 0:
             return RecordingError(f"py-spy was ended by signal {-code} while it read process {pid}")
-        if not Path(f"/proc/{pid}").exists() or _GONE.search(said):
+        if _has_ended(pid) or _GONE.search(said):
             return UsageError(f"there is no process {pid} to read stacks of: ps says which run")
         if _DENIED.search(said):
             return RecordingError(
                 f"reading stacks of process {pid} is not allowed: {permission(pid)}"
             )
         return UsageError(f"process {pid} is no Python that py-spy can read: {_reason(said)}")
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a process is no more, or waits for its parent to notice that."""
+    state = field(text(Path(f"/proc/{pid}/status")), "State")
+    return state is None or state[:1] in "ZX"
 
 
 def _reason(said: str) -> str:
