@@ -27,6 +27,9 @@ Floats = npt.NDArray[np.float64]
 _CAUSE = "batching_delay"
 _WAITS = 0.3  # of the service time; a batcher that is worth its wait takes less
 _IDLE = 0.5  # of that wait nothing is served (METHODS, section 8): else it is a queue
+# Of a request, idle, on average: to wait a few is what a batcher is for (TensorFlow Serving's guide
+# to batching: at most some milliseconds for requests that somebody waits for).
+_LEAST_NS = 3e6
 _BY_THE_CLOCK = 0.2  # spread of the longest waits of batches, between their quartiles
 
 
@@ -46,6 +49,8 @@ def _seen(case: Case, batch: npt.NDArray[np.int64]) -> Suspicion | Cleared:
     idle = float(idle_ns.sum() / waits.sum())
     if idle < _IDLE:
         return Cleared(_CAUSE, f"batches wait for the one before: {share_text(idle)} of it is idle")
+    if idle_ns.mean() < _LEAST_NS:
+        return _short(idle_ns)
     low, middle, high = np.quantile(longest_ns, (0.25, 0.5, 0.75))
     evidence = [
         Evidence(
@@ -82,6 +87,8 @@ def _unseen(case: Case) -> Suspicion | Cleared:
         return Cleared(
             _CAUSE, f"requests are served together, and {share_text(idle)} of it is idle"
         )
+    if idle_ns.mean() < _LEAST_NS:
+        return _short(idle_ns)
     evidence = [
         Evidence(
             f"requests that leave {gathered.part} at once after another, but did not come so",
@@ -97,6 +104,13 @@ def _unseen(case: Case) -> Suspicion | Cleared:
         ),
     ]
     return _suspicion(case, gathered.part, evidence, idle_ns)
+
+
+def _short(idle_ns: Floats) -> Cleared:
+    text = duration_text(float(idle_ns.mean()))
+    return Cleared(
+        _CAUSE, f"requests wait {text} for others while nothing is served: that is meant"
+    )
 
 
 def _suspicion(case: Case, part: str, evidence: list[Evidence], idle_ns: Floats) -> Suspicion:

@@ -21,6 +21,7 @@ Floats = npt.NDArray[np.float64]
 _CAUSE = "slow_stage"
 _SHARE = 0.3  # of the usual request (METHODS, section 8)
 _RUNS = 0.8  # of the stage's time that it was not waiting for a core (the same)
+_LEAST_NS = 500_000.0  # of the stage: to prepare and pass on arrays takes Python some tenths
 _LEFT = 0.1  # compiled or vectorised, a loop of the interpreter takes a tenth or less
 
 
@@ -36,8 +37,10 @@ def slow_stage(case: Case) -> Iterator[Suspicion | Cleared]:
     beside = {stage: time for stage, time in usual.items() if stage not in models}
     stage = max(beside, key=lambda name: beside[name], default=None)
     whole = float(np.median(case.latency))
-    if stage is None or beside[stage] < max(_SHARE * whole, model):
-        yield Cleared(_CAUSE, "no stage beside the model takes longer than the model does")
+    if stage is None or beside[stage] < max(_SHARE * whole, model, _LEAST_NS):
+        yield Cleared(
+            _CAUSE, "no stage beside the model takes longer than it, and half a millisecond"
+        )
         return
     runs = _runs(case, stage)
     if runs is None or runs < _RUNS:
