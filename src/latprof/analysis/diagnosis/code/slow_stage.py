@@ -38,9 +38,7 @@ def slow_stage(case: Case) -> Iterator[Suspicion | Cleared]:
     stage = max(beside, key=lambda name: beside[name], default=None)
     whole = float(np.median(case.latency))
     if stage is None or beside[stage] < max(_SHARE * whole, model, _LEAST_NS):
-        yield Cleared(
-            _CAUSE, "no stage beside the model takes longer than it, and half a millisecond"
-        )
+        yield Cleared(_CAUSE, "no stage beside the model takes longer than it, and 0.5 ms")
         return
     runs = _runs(case, stage)
     if runs is None or runs < _RUNS:
