@@ -32,6 +32,8 @@ __all__ = ["Attribute", "Case"]
 
 Floats = npt.NDArray[np.float64]
 
+# What a total has grown in half a second says enough, since a suspicion also shows in requests.
+_WATCHED_NS = 0.5e9
 _MODEL_STAGES = ("h2d", "forward", "d2h", "prefill", "decode")  # the words for it, see DESIGN
 
 
@@ -150,7 +152,7 @@ class Case:
     @functools.cached_property
     def signals(self) -> Samples:
         """What the process and the machine told of themselves."""
-        return Samples.of(self.run)
+        return Samples.of(self.run, _WATCHED_NS)
 
     @functools.cached_property
     def attributes(self) -> list[str]:

@@ -32,12 +32,14 @@ class Samples:
     Attributes:
         series: Of each signal the instants in ns, in order, and the values, both shape `(n,)`.
             Those of events (`latprof.run.vocabulary.EVENTS`) are no samples and have no rate.
+        shortest_ns: For how long a total must have been watched to have a rate.
     """
 
     series: Mapping[str, Series]
+    shortest_ns: float = _SHORTEST_NS
 
     @classmethod
-    def of(cls, run: Run) -> Samples:
+    def of(cls, run: Run, shortest_ns: float = _SHORTEST_NS) -> Samples:
         """Read the signals of a run."""
         table = run.table("signals", ["time_ns", "signal", "value"])
         codes, names = words(table, "signal")
@@ -45,7 +47,11 @@ class Samples:
         order = np.argsort(times, kind="stable")
         codes, times, values = codes[order], times[order], values[order]
         return cls(
-            {name: (times[codes == code], values[codes == code]) for code, name in enumerate(names)}
+            {
+                name: (times[codes == code], values[codes == code])
+                for code, name in enumerate(names)
+            },
+            shortest_ns,
         )
 
     def rate(self, name: str) -> float | None:
@@ -53,7 +59,7 @@ class Samples:
         if name not in self.series or name in EVENTS:
             return None
         times, values = self.series[name]
-        if times[-1] - times[0] < _SHORTEST_NS:
+        if times[-1] - times[0] < self.shortest_ns:
             return None
         return float((values[-1] - values[0]) / (times[-1] - times[0]) * 1e9)
 

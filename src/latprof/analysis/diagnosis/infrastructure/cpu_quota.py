@@ -30,6 +30,7 @@ _THROTTLED = 0.05  # of the periods: one in twenty is in the p95 of requests as 
 # A quota stops for a good part of its period of 100 ms. A thread that waits for the GIL is stopped
 # for 5 ms, or a few times that.
 _STOP_NS = 10e6
+_LATE_S = 0.002  # the usual delay of a thread of its own: a quota leaves it alone between stops
 _STOPS = 5  # requests that were stopped; fewer are chance
 _SHARE = 0.1  # of the time of requests
 _ALIKE = 2.0  # upper quartile of the stops against the lower: a period does not change
@@ -93,7 +94,8 @@ def _seen(case: Case, stops: Floats) -> Iterator[Evidence]:
     """Yield what tells stops of the whole process from waits of one stage."""
     lengths = stops[stops > 0]
     share = float(lengths.sum() / case.service.sum())
-    if lengths.size < _STOPS or share < _SHARE:
+    usual_s = case.signals.median("heartbeat_late_p50_s")
+    if lengths.size < _STOPS or share < _SHARE or (usual_s or 0.0) >= _LATE_S:
         return
     low, middle, high = np.quantile(lengths, [0.25, 0.5, 0.75])
     if high <= _ALIKE * low:
