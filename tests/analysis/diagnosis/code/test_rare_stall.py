@@ -48,12 +48,19 @@ def test_a_wait_for_a_core_is_the_machines(case):
 
 
 def test_a_pause_of_the_collector_is_the_collectors(case):
-    stalls = stalling(case)
-    ends = stalls.requests.finished_ns[STALLED] - 200_000
+    parts = {"model": usual(5.0), "store": usual(0.5) + np.where(STALLED, 60.0, 0.0)}
+    ends = case(parts).requests.finished_ns[STALLED]
     rows = [(int(end), "gc_pause_ns", 60 * MS) for end in ends]
-    run = stalling(case, signals=rows)
-    (cleared,) = rare_stall(run)
+    (cleared,) = rare_stall(case(parts, signals=rows))
     assert isinstance(cleared, Cleared)
+
+
+def test_stalls_that_come_by_count_need_no_gap_beside_them(case):
+    store = usual(0.5) + np.where(STALLED, 60.0, 0.0)
+    others = RNG.choice(N, 10, replace=False)
+    store[others] = np.linspace(5.0, 50.0, 10)
+    (found,) = rare_stall(case({"model": usual(5.0), "store": store}))
+    assert found.stage == "store"
 
 
 @pytest.mark.parametrize("period", [50, 53])

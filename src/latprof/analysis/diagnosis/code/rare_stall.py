@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from latprof.analysis.diagnosis.lines import line_of_stage
+from latprof.analysis.diagnosis.recurrence import RARE, comes_by_count
 from latprof.analysis.diagnosis.suspicion import Cleared, Evidence, Suspicion
 from latprof.analysis.parts import UNTRACKED
 from latprof.units import duration_text
@@ -30,7 +31,6 @@ Rows = npt.NDArray[np.intp]
 _CAUSE = "rare_stall"
 _FEWEST = 4  # stalls: fewer are an accident
 _FEWEST_BETWEEN = 8  # outside stages, where nobody tells how long a thread had no core
-_RARE = 1 / 15  # of the requests at most, so that one in twenty is found: else the service is so
 _APART = 1.8  # times the longest other passage: chance leaves gaps of up to 1.6 in long tails
 _TIMES = 3.0  # the usual time of the stage, and
 _OF_REQUEST = 0.5  # of the usual request
@@ -78,18 +78,10 @@ def rare_stall(case: Case) -> Iterator[Suspicion | Cleared]:
 
 def _stalls(case: Case, part: str, paused: Floats) -> _Stalls | None:
     own = _own_time(case, part, paused)
-    ordered = np.sort(own)
-    most = int(_RARE * own.size)
-    if most < _FEWEST:
+    if own.size * RARE < _FEWEST:
         return None
-    top = ordered[-most - 1 :]
-    ratios = top[1:] / np.maximum(top[:-1], 1.0)
-    ratios[most - _FEWEST + 1 :] = 0.0
-    cut = int(np.argmax(ratios))
-    usual = float(np.median(own))
-    shortest = float(top[cut + 1])
-    needed = max(_TIMES * usual, usual + _OF_REQUEST * float(np.median(case.service)))
-    if ratios[cut] < _APART or shortest < needed:
+    shortest = _shortest(case, own)
+    if shortest is None:
         return None
     row = np.flatnonzero(own >= shortest)
     if 1 + int(np.sum(np.diff(row) > _SAME_BURST)) < (
@@ -105,7 +97,28 @@ def _stalls(case: Case, part: str, paused: Floats) -> _Stalls | None:
     if _elsewhere(case, part, shortest, paused) > _ELSEWHERE * row.size:
         return None
     blocked = _blocked_share(case, part, row, extra)
-    return _Stalls(part, row, extra, shortest, float(top[cut]), concentration, blocked)
+    longest_other = float(own[own < shortest].max())
+    return _Stalls(part, row, extra, shortest, longest_other, concentration, blocked)
+
+
+def _shortest(case: Case, own: Floats) -> float | None:
+    """Return from how long on a passage is a stall: lies apart, or comes by count."""
+    most = int(RARE * own.size)
+    top = np.sort(own)[-most - 1 :]
+    ratios = top[1:] / np.maximum(top[:-1], 1.0)
+    ratios[most - _FEWEST + 1 :] = 0.0
+    cut = int(np.argmax(ratios))
+    usual = float(np.median(own))
+    needed = max(_TIMES * usual, usual + _OF_REQUEST * float(np.median(case.service)))
+    if ratios[cut] >= _APART and top[cut + 1] >= needed:
+        return float(top[cut + 1])
+    return needed if comes_by_count(own >= needed, _inputs(case)) else None
+
+
+def _inputs(case: Case) -> npt.NDArray[np.generic]:
+    """Return the inputs of requests, each another where they are not told."""
+    inputs = case.attribute("input")
+    return np.arange(case.n) if inputs is None else inputs.values
 
 
 def _elsewhere(case: Case, part: str, shortest: float, paused: Floats) -> int:
@@ -153,11 +166,10 @@ def _blocked_share(case: Case, part: str, row: Rows, extra: Floats) -> float | N
 
 def _follows_input(case: Case, row: Rows) -> bool:
     """Return whether the same inputs are slow each time: that is no stall but the input."""
-    inputs = case.attribute("input")
-    if inputs is None:
+    inputs = _inputs(case)
+    if comes_by_count(np.isin(np.arange(case.n), row), inputs):
         return False
-    times = Counter(inputs.values.tolist())
-    slow = Counter(inputs.values[row].tolist())
+    times, slow = Counter(inputs.tolist()), Counter(inputs[row].tolist())
     always = sum(
         found for each, found in slow.items() if times[each] > 1 and found > 0.5 * times[each]
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy.stats import rankdata
 if TYPE_CHECKING:
     from latprof.analysis.diagnosis.case import Case
 
-__all__ = ["Size", "follows", "power", "size_of"]
+__all__ = ["Size", "follows", "power", "size_of", "sizes_of"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -35,11 +36,15 @@ _TOLD_BY = (("tokens", "tokens"), ("input_size", "characters, bytes or items"))
 
 def size_of(case: Case) -> Size | None:
     """Return the size of requests: in tokens where those were seen; None where nothing tells it."""
+    return next(sizes_of(case), None)
+
+
+def sizes_of(case: Case) -> Iterator[Size]:
+    """Yield all that tells the size: where texts are cut, tokens do not tell how long they were."""
     for name, noun in _TOLD_BY:
         found = case.attribute(name)
         if found is not None and found.numeric and not np.isnan(found.values).any():
-            return Size(name, noun, found.values.astype(np.float64))
-    return None
+            yield Size(name, noun, found.values.astype(np.float64))
 
 
 def follows(times: Floats, sizes: Floats) -> float:

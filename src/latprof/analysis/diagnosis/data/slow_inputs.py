@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from latprof.analysis.diagnosis.data.kinds import Kinds, two_kinds
-from latprof.analysis.diagnosis.data.size import size_of
+from latprof.analysis.diagnosis.data.size import sizes_of
+from latprof.analysis.diagnosis.recurrence import comes_by_count
 from latprof.analysis.diagnosis.suspicion import Cleared, Evidence, Suspicion
 from latprof.analysis.drift.subjects import Subjects
 from latprof.units import count_text, duration_text, share_text
@@ -73,6 +74,8 @@ def _slow(case: Case, stage: str, keys: npt.NDArray[np.int64]) -> _Slow | None:
     slow: Chosen = wall >= max(_APART * usual, usual + beyond)
     if not 0 < float(slow.mean()) <= _MOST or _is_size(case, slow):
         return None
+    if comes_by_count(slow, keys):
+        return None
     again, inputs = _again(slow, keys)
     return _Slow(stage, slow, again, inputs) if again is not None and again >= _AGAIN else None
 
@@ -96,16 +99,16 @@ def _may_be_inputs(case: Case, slow: Chosen, keys: npt.NDArray[np.int64]) -> boo
     What a cache forgets may be quick the next time; it is slow more often than others all the same.
     """
     again, inputs = _again(slow, keys)
-    if _is_size(case, slow):
+    if _is_size(case, slow) or comes_by_count(slow, keys):
         return False
     return again is None or inputs < _FEWEST or again >= _OFTENER * float(slow.mean())
 
 
 def _is_size(case: Case, slow: Chosen) -> bool:
-    size = size_of(case)
-    if size is None:
-        return False
-    return float(np.median(size.values[slow])) >= _LONGER * float(np.median(size.values[~slow]))
+    return any(
+        float(np.median(size.values[slow])) >= _LONGER * float(np.median(size.values[~slow]))
+        for size in sizes_of(case)
+    )
 
 
 def _suspicion(case: Case, found: _Slow) -> Suspicion:
