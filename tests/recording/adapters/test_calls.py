@@ -186,3 +186,13 @@ def test_what_is_compiled_meanwhile_is_whole(network):
     _, facts = one_request(lambda: [compiled(rows) for _ in range(2)])
     assert torch.equal(compiled(rows), want)
     assert (facts["forwards"], facts["execution"], facts["recompilations"]) == (2, "compiled", 1)
+
+
+def test_a_mask_that_is_written_over_is_told_as_it_was(session):
+    feed = {name: array.copy() for name, array in FEED.items()}
+    with record(signals=False, warmup=0) as recording:
+        for tokens in (1, 2, 3):
+            with request():
+                feed["attention_mask"][0] = np.arange(4) < tokens
+                session.run(None, feed)
+    assert [facts["tokens"] for facts in noted(recording.run)] == [1, 2, 3]

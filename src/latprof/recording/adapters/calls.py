@@ -24,9 +24,8 @@ from typing import Any, Protocol
 from latprof.recording import core, session
 from latprof.recording.adapters import onnxruntime, openvino, tokenizers, torch
 from latprof.recording.adapters.arrays import Inputs, mapping_in, named_arrays
-from latprof.recording.adapters.facts import Facts
 from latprof.recording.adapters.seeing import look_at, sight
-from latprof.recording.adapters.sightings import LATER, Sighting, note
+from latprof.recording.adapters.sightings import LATER, Sighting, in_stage, note
 from latprof.recording.hooks import is_hook, is_hooked
 
 __all__ = ["WATCHED", "Generating"]
@@ -76,14 +75,9 @@ def _note(lookers: _Lookers, owner: Any, given: tuple[Any, ...], result: object)
         args, kwargs = given
         sighting = lookers.of(owner).look(args, kwargs, result)
         if sighting is not None:
-            recorder.see(request_id, (_tell, core.current_stage() or _OUTSIDE, *sighting))
+            recorder.see(request_id, in_stage(core.current_stage() or _OUTSIDE, sighting))
     except Exception:  # noqa: BLE001, S110 - as in look_at
         pass
-
-
-def _tell(facts: Facts, stage: str, tell: Callable[..., None], *seen: Any) -> None:
-    facts.word("model_stage", stage)
-    tell(facts, *seen)
 
 
 class _Model:

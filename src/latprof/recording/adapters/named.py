@@ -17,7 +17,7 @@ from latprof.recording.adapters.calls import Generating
 from latprof.recording.adapters.facts import Facts
 from latprof.recording.adapters.kinds import is_a
 from latprof.recording.adapters.seeing import Look, Place, Seen, look_at, sight
-from latprof.recording.adapters.sightings import Sighting
+from latprof.recording.adapters.sightings import Sighting, in_stage
 from latprof.recording.core import Stage
 from latprof.recording.wrapping import is_coroutine_function
 
@@ -108,9 +108,4 @@ def _seen(
     sighting = look(args, kwargs, result)
     if sighting is None or sighting[0] == Facts.tokenized:
         return sighting
-    return _tell, stage, *sighting
-
-
-def _tell(facts: Facts, stage: str, tell: Callable[..., None], *seen: Any) -> None:
-    facts.word("model_stage", stage)
-    tell(facts, *seen)
+    return in_stage(stage, sighting)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from latprof.recording.adapters.arrays import (
+    MASK,
     Given,
     Inputs,
     mapping_in,
@@ -20,13 +22,14 @@ from latprof.recording.adapters.callbacks import Answered
 from latprof.recording.adapters.facts import Facts
 from latprof.recording.adapters.kinds import is_a
 from latprof.recording.adapters.seeing import Place, Seen
-from latprof.recording.adapters.sightings import Sighting
+from latprof.recording.adapters.sightings import LATER, Sighting
 
 __all__ = ["KNOWN", "MODULE", "RUNS", "SESSION", "Session", "asked_of", "places", "remember_asked"]
 
 KNOWN = "onnxruntime.InferenceSession"
 MODULE, SESSION = "onnxruntime.capi.onnxruntime_inference_collection", "InferenceSession"
 _VALUES = "input_dict_ort_values"
+_SMALL_BYTES = 4096  # of a mask: the arrays of a text live on until the recorder has seen to it
 _CALLBACK = (2, "callback")  # of run_async
 _asked: WeakKeyDictionary[object, str] = WeakKeyDictionary()
 RUNS = ("run", "run_with_iobinding", "run_with_ort_values")
@@ -57,7 +60,9 @@ def asked_of(session: object) -> str:
 class Session:
     """Looks at the runs of a session.
 
-    What is bound to a device's memory is not read: such runs have no shapes.
+    What is bound to a device's memory is not read: such runs have no shapes. Texts are looked at
+    after the request: their shapes stay, and of what they hold only the mask is read, a copy, since
+    some services write the next text into the same array.
     """
 
     def __init__(self, session: Any) -> None:
@@ -75,13 +80,14 @@ class Session:
         dtype = self._dtypes.get(first, "")
         if not dtype:
             dtype = self._dtypes[first] = _dtype(result)
-        return (
-            _tell,
-            self._inputs.look((), mapping_in(feed) or {}),
-            providers[0] if providers else "",
-            dtype,
-            self._about,
-        )
+        provider = providers[0] if providers else ""
+        mask = feed.get(MASK) if type(feed) is dict else None
+        if mask is not None and getattr(mask, "nbytes", math.inf) <= _SMALL_BYTES:
+            return LATER, self._look, {**feed, MASK: mask.copy()}, provider, dtype
+        return self._look(mapping_in(feed) or {}, provider, dtype)
+
+    def _look(self, feed: Mapping[str, Any], provider: str, dtype: str) -> Sighting:
+        return _tell, self._inputs.look((), feed), provider, dtype, self._about
 
 
 def _size(session: Any) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterable, Iterator, Mapping, MutableSequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSequence
 from typing import Any
 
 from latprof.recording import core, session
@@ -16,7 +16,7 @@ from latprof.recording.adapters.calibration import Calibration
 from latprof.recording.adapters.facts import Facts
 from latprof.run.attributes import encode
 
-__all__ = ["LATER", "Sighting", "Sightings", "note"]
+__all__ = ["LATER", "Sighting", "Sightings", "in_stage", "note"]
 
 Sighting = tuple[Any, ...]
 """What tells it, called with the request's facts and whatever else the tuple holds.
@@ -39,6 +39,22 @@ def note(sighting: Sighting) -> None:
     recorder = session.current
     if recorder is not None and (request_id := core.current_request_id()) >= 0:
         recorder.see(request_id, sighting)
+
+
+def in_stage(stage: str, sighting: Sighting) -> Sighting:
+    """Return a sighting of a model's call that says in which stage the model was called."""
+    if sighting[0] is LATER:
+        return LATER, _look_in_stage, stage, *sighting[1:]
+    return _tell_in_stage, stage, *sighting
+
+
+def _look_in_stage(stage: str, look: Callable[..., Sighting], *given: Any) -> Sighting:
+    return in_stage(stage, look(*given))
+
+
+def _tell_in_stage(facts: Facts, stage: str, tell: Callable[..., None], *seen: Any) -> None:
+    facts.word("model_stage", stage)
+    tell(facts, *seen)
 
 
 class Sightings:
