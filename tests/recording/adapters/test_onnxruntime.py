@@ -72,7 +72,11 @@ def test_a_run_with_bound_memory(session, feed):
         run, facts = one_request(lambda: session.run_with_iobinding(binding))
     assert run.spans.stage.tolist() == ["forward"]
     assert facts.pop("weights_bytes") == (DEMO / "model.onnx").stat().st_size
-    assert facts == {"forwards": 1, "provider": "CPUExecutionProvider"}
+    assert facts == {
+        "forwards": 1,
+        "provider": "CPUExecutionProvider",
+        "output_dtype": "float32",
+    }
 
 
 def test_values_of_onnx_runtime(session, feed):

@@ -105,6 +105,24 @@ class _Model:
         return calling
 
 
+class _Session:
+    """Around a method that runs sessions of ONNX Runtime, which call nothing else that is watched.
+
+    Looked at before, as `onnxruntime.Session` says.
+    """
+
+    def __call__(self, function: Function, /) -> Function:
+        lookers = _Lookers(onnxruntime.Session)
+
+        @functools.wraps(function)
+        def running(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+            if session.current is not None and not sight.within:
+                _note(lookers, self, (args, kwargs), None)
+            return function(self, *args, **kwargs)
+
+        return running
+
+
 class _Encoder:
     """Around a method by which tokenizers of the library of that name encode.
 
@@ -210,7 +228,7 @@ class Generating:
 
 
 _encodings, _ids = _Encoder(), _Tokenizer()
-_session = _Model(onnxruntime.Session)
+_session = _Session()
 
 WATCHED: tuple[tuple[str, str, str, Any], ...] = (
     ("torch.nn.modules.module", "Module", "__call__", _TorchModule()),

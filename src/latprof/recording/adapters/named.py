@@ -44,22 +44,24 @@ def named_place(owner: object, path: str, timed: Stage) -> Place:
     if torch.is_module(found):
         at, name = found, torch.call_path(found)
         return Place(at, name, _Looking(timed, torch.Module(at).look))
-    look = _look(found, "__call__") or _look(at, name)
-    return Place(owner, path, timed if look is None else _Looking(timed, look))
+    seen = _seen_of(found, "__call__") or _seen_of(at, name)
+    return Place(
+        owner, path, timed if seen is None else _Looking(timed, seen.look, before=seen.before)
+    )
 
 
-def _look(owner: Any, name: str) -> Look | None:
-    """Return what looks at the calls of a method; None where it is none of a known object."""
+def _seen_of(owner: Any, name: str) -> Seen | None:
+    """Return how the calls of a method are seen; None where it is none of a known object."""
     if isinstance(owner, type):
         return None
     if name == "generate" and generation.generates(owner):
-        return Generating(owner).look
+        return Seen(None, Generating(owner).look)
     if any(is_a(owner, openvino.MODULE, kind) and name == call for kind, call in openvino.CALLS):
-        return openvino.Compiled(owner).look
+        return Seen(None, openvino.Compiled(owner).look)
     for adapter in (torch, onnxruntime, tokenizers):
         for each in adapter.places(owner):
             if each.path == name and isinstance(each.around, Seen):
-                return each.around.look
+                return each.around
     return None
 
 
@@ -69,25 +71,29 @@ class _Looking:
     Args:
         timed: The stage.
         look: What looks.
+        before: Look before the stage begins, as `Seen` does.
     """
 
-    def __init__(self, timed: Stage, look: Look) -> None:
+    def __init__(self, timed: Stage, look: Look, *, before: bool = False) -> None:
         self.name = timed.name
-        self._timed, self._look = timed, look
+        self._timed, self._look, self._before = timed, look, before
 
     def __call__(self, function: Callable[..., Any], /) -> Callable[..., Any]:
         """Return `function` in its stage."""
         staged = self._timed(function)
         if is_coroutine_function(function):
             return staged
-        return _looking(staged, functools.partial(_seen, self.name, self._look))
+        look = functools.partial(_seen, self.name, self._look)
+        return _looking(staged, look, before=self._before)
 
 
-def _looking(staged: Callable[..., Any], look: Look) -> Callable[..., Any]:
+def _looking(staged: Callable[..., Any], look: Look, *, before: bool) -> Callable[..., Any]:
     @functools.wraps(staged)
     def looking(*args: Any, **kwargs: Any) -> Any:
         if sight.named:  # a part of a model that is noted as a whole
             return staged(*args, **kwargs)
+        if before and session.current is not None:
+            look_at(look, args, kwargs, None)
         around = sight.within
         sight.within = sight.named = True
         try:
@@ -96,7 +102,8 @@ def _looking(staged: Callable[..., Any], look: Look) -> Callable[..., Any]:
             sight.within, sight.named = around, False
         if session.current is not None:
             sight.told = True
-            look_at(look, args, kwargs, result)
+            if not before:
+                look_at(look, args, kwargs, result)
         return result
 
     return looking

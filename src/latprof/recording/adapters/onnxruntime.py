@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import sys
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,9 +16,7 @@ from latprof.recording.adapters.arrays import (
     Given,
     Inputs,
     mapping_in,
-    named_arrays,
     tell_inputs,
-    type_name,
 )
 from latprof.recording.adapters.callbacks import Answered
 from latprof.recording.adapters.facts import Facts
@@ -30,6 +30,8 @@ KNOWN = "onnxruntime.InferenceSession"
 MODULE, SESSION = "onnxruntime.capi.onnxruntime_inference_collection", "InferenceSession"
 _VALUES = "input_dict_ort_values"
 _SMALL_BYTES = 4096  # of a mask: the arrays of a text live on until the recorder has seen to it
+_TENSOR = re.compile(r"tensor\((\w+)\)")
+_CALLED = {"float": "float32", "double": "float64"}  # as numpy does
 _CALLBACK = (2, "callback")  # of run_async
 _asked: WeakKeyDictionary[object, str] = WeakKeyDictionary()
 RUNS = ("run", "run_with_iobinding", "run_with_ort_values")
@@ -40,7 +42,7 @@ def places(obj: object) -> list[Place]:
     if not is_a(obj, MODULE, SESSION):
         return []
     look = Session(obj).look
-    around, answered = Seen("forward", look), Answered("forward", look, _CALLBACK)
+    around, answered = Seen("forward", look, before=True), Answered("forward", look, _CALLBACK)
     runs = [Place(obj, name, around) for name in RUNS if hasattr(obj, name)]
     return [*runs, *([Place(obj, "run_async", answered)] if hasattr(obj, "run_async") else [])]
 
@@ -58,33 +60,38 @@ def asked_of(session: object) -> str:
 
 
 class Session:
-    """Looks at the runs of a session.
+    """Looks at the runs of a session, before they begin: a run leaves no cache warm.
 
-    What is bound to a device's memory is not read: such runs have no shapes. Texts are looked at
-    after the request: their shapes stay, and of what they hold only the mask is read, a copy, since
-    some services write the next text into the same array.
+    Looking then would take several times as long, and the stage that follows would be the quicker
+    for it. What is bound to a device's memory is not read: such runs have no shapes. Texts are
+    looked at after the request: their shapes stay, and of what they hold only the mask is read, a
+    copy, since some services write the next text into the same array.
     """
 
     def __init__(self, session: Any) -> None:
         self._session = weakref.proxy(session)  # not held, as in torch's adapter
         self._inputs = Inputs()
         self._about = (id(session), _size(session), asked_of(session))
-        self._dtypes: dict[str, str] = {}  # by the name of the first output: the model fixes them
+        self._dtypes = _dtypes(session)
 
-    def look(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: object) -> Sighting:
+    def look(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], _: object) -> Sighting:
         """Look at a run: its inputs, its first output, its provider."""
         feed = args[1] if len(args) > 1 else kwargs.get("input_feed", kwargs.get(_VALUES))
         providers = self._session.get_providers()  # as it is now: a session may fall back
         asked = args[0] if args else kwargs.get("output_names")
-        first = asked[0] if type(asked) is list and asked else ""
-        dtype = self._dtypes.get(first, "")
-        if not dtype:
-            dtype = self._dtypes[first] = _dtype(result)
+        dtype = self._dtypes.get(asked[0] if type(asked) is list and asked else "", "")
         provider = providers[0] if providers else ""
         mask = feed.get(MASK) if type(feed) is dict else None
         if mask is not None and getattr(mask, "nbytes", math.inf) <= _SMALL_BYTES:
-            return LATER, self._look, {**feed, MASK: mask.copy()}, provider, dtype
+            return LATER, self._look_later, {**feed}, mask.tobytes(), provider, dtype
         return self._look(mapping_in(feed) or {}, provider, dtype)
+
+    def _look_later(
+        self, feed: dict[str, Any], content: bytes, provider: str, dtype: str
+    ) -> Sighting:
+        mask = feed[MASK]
+        feed[MASK] = sys.modules["numpy"].frombuffer(content, mask.dtype).reshape(mask.shape)
+        return self._look(feed, provider, dtype)
 
     def _look(self, feed: Mapping[str, Any], provider: str, dtype: str) -> Sighting:
         return _tell, self._inputs.look((), feed), provider, dtype, self._about
@@ -101,9 +108,15 @@ def _size(session: Any) -> int:
         return 0
 
 
-def _dtype(result: object) -> str:
-    outputs = named_arrays(result)
-    return type_name(outputs[0][1].dtype) if outputs else ""
+def _dtypes(session: Any) -> dict[str, str]:
+    """Return the types of its outputs by name, of the first by none; none of what is no tensor."""
+    types: dict[str, str] = {}
+    for output in session.get_outputs():
+        found = _TENSOR.fullmatch(output.type)
+        if found is not None:
+            word = found[1]
+            types[output.name] = _CALLED.get(word, word)
+    return {"": next(iter(types.values()), ""), **types}
 
 
 def _tell(

@@ -57,7 +57,7 @@ class Place(NamedTuple):
 
 
 class Seen:
-    """A stage around a function that is looked at after each call that succeeds.
+    """A stage around a function whose calls are looked at, those that succeed.
 
     Looking comes after the stage has ended, so that no stage holds it; and only while a recording
     is on. It takes a microsecond or two, which are in the request and in no stage.
@@ -66,16 +66,25 @@ class Seen:
         name: The stage; None to look only.
         look: What looks.
         clock: Of the device that the function hands work to; None where there is none.
+        before: Look before the stage begins, at all calls, without what they return.
     """
 
-    def __init__(self, name: str | None, look: Look, clock: DeviceClock | None = None) -> None:
+    def __init__(
+        self,
+        name: str | None,
+        look: Look,
+        clock: DeviceClock | None = None,
+        *,
+        before: bool = False,
+    ) -> None:
         self.name = name
         self.look = look
+        self.before = before
         self._clock = clock
 
     def __call__(self, function: Callable[..., Any], /) -> Callable[..., Any]:
         """Return `function` with the stage around it."""
-        look = self.look
+        look, before = self.look, self.before
         inner = function if self._clock is None else _issued(self._clock, function)
         timed: AbstractContextManager[object] = (
             contextlib.nullcontext() if self.name is None else core.stage(self.name)
@@ -83,13 +92,15 @@ class Seen:
 
         @functools.wraps(function)
         def seen(*args: Any, **kwargs: Any) -> Any:
+            if before and session.current is not None:
+                look_at(look, args, kwargs, None)
             with timed:
                 around, sight.within = sight.within, True
                 try:
                     result = inner(*args, **kwargs)
                 finally:
                     sight.within = around
-            if session.current is not None:
+            if not before and session.current is not None:
                 look_at(look, args, kwargs, result)
             return result
 
