@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from latprof.analysis.diagnosis.code.holders import holder_of_gil
 from latprof.analysis.diagnosis.code.passages import concurrency
+from latprof.analysis.diagnosis.infrastructure.cores import cores_of_stages
 from latprof.analysis.diagnosis.suspicion import Cleared, Evidence, Suspicion
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def gil_contention(case: Case) -> Iterator[Suspicion | Cleared]:
     if not lost or late_s is None or cpu is None:
         yield Cleared(_CAUSE, "no run-queue times, heartbeat or CPU time in this run", known=False)
         return
-    seen = _Seen(_share(case, lost), late_s, cpu, _cores_of_stages(case), concurrency(case))
+    seen = _Seen(_share(case, lost), late_s, cpu, cores_of_stages(case), concurrency(case))
     if late_s < _LATE_S:
         yield Cleared(_CAUSE, f"a thread that asks to be woken is {1e3 * late_s:.1f} ms late")
     elif seen.blocked < _BLOCKED or not seen.has_others:
@@ -93,13 +94,6 @@ def _lost(case: Case, stage: str) -> Floats | None:
 def _share(case: Case, lost: dict[str, Floats]) -> float:
     wall = sum(case.wall(stage).sum() for stage in lost)
     return float(sum(each.sum() for each in lost.values()) / wall) if wall else 0.0
-
-
-def _cores_of_stages(case: Case) -> float:
-    requests = case.requests
-    cpu = sum(each.sum() for stage in case.stages if (each := case.cpu(stage)) is not None)
-    span_ns = float(requests.finished_ns.max() - requests.started_ns.min())
-    return float(cpu) / span_ns if span_ns > 0 else 0.0
 
 
 def _suspicion(case: Case, lost: dict[str, Floats], seen: _Seen) -> Suspicion:

@@ -12,7 +12,15 @@ from latprof.analysis.parts import UNTRACKED
 if TYPE_CHECKING:
     from latprof.analysis.diagnosis.case import Case
 
-__all__ = ["CROWDED", "Demand", "demand_of", "per_request", "waits_in_stages", "waits_of"]
+__all__ = [
+    "CROWDED",
+    "Demand",
+    "cores_of_stages",
+    "demand_of",
+    "per_request",
+    "waits_in_stages",
+    "waits_of",
+]
 
 Floats = npt.NDArray[np.float64]
 
@@ -63,6 +71,14 @@ def demand_of(case: Case) -> Demand | None:
         others=max(0.0, busy - ran),
         machine=None if logical is None else float(logical),
     )
+
+
+def cores_of_stages(case: Case) -> float:
+    """Return how many cores the threads of all stages used on average."""
+    requests = case.requests
+    cpu = sum(each.sum() for stage in case.stages if (each := case.cpu(stage)) is not None)
+    span_ns = float(requests.finished_ns.max() - requests.started_ns.min())
+    return float(cpu) / span_ns if span_ns > 0 else 0.0
 
 
 def per_request(case: Case, total: str) -> float | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from latprof.analysis.diagnosis.infrastructure.cores import waits_of
+from latprof.analysis.diagnosis.infrastructure.cores import cores_of_stages, waits_of
 from latprof.analysis.diagnosis.infrastructure.level import level_of
 from latprof.analysis.diagnosis.infrastructure.stalls import blocked_between, contrast
 from latprof.analysis.diagnosis.suspicion import Cleared, Evidence, Suspicion
@@ -30,7 +30,8 @@ _THROTTLED = 0.05  # of the periods: one in twenty is in the p95 of requests as 
 # A quota stops for a good part of its period of 100 ms. A thread that waits for the GIL is stopped
 # for 5 ms, or a few times that.
 _STOP_NS = 10e6
-_LATE_S = 0.002  # the usual delay of a thread of its own: a quota leaves it alone between stops
+# A thread that is usually late, while others of the process compute, waits for the interpreter.
+_LATE_S, _BESIDE = 0.002, 0.3
 _STOPS = 5  # requests that were stopped; fewer are chance
 _SHARE = 0.1  # of the time of requests
 _ALIKE = 2.0  # upper quartile of the stops against the lower: a period does not change
@@ -94,8 +95,7 @@ def _seen(case: Case, stops: Floats) -> Iterator[Evidence]:
     """Yield what tells stops of the whole process from waits of one stage."""
     lengths = stops[stops > 0]
     share = float(lengths.sum() / case.service.sum())
-    usual_s = case.signals.median("heartbeat_late_p50_s")
-    if lengths.size < _STOPS or share < _SHARE or (usual_s or 0.0) >= _LATE_S:
+    if lengths.size < _STOPS or share < _SHARE or _is_interpreter(case):
         return
     low, middle, high = np.quantile(lengths, [0.25, 0.5, 0.75])
     if high <= _ALIKE * low:
@@ -111,6 +111,12 @@ def _seen(case: Case, stops: Floats) -> Iterator[Evidence]:
     if _is_everywhere(case, share):
         text = share_text(share)
         yield Evidence("stopped share of requests, in all stages", text, "above 10 %", "run.spans")
+
+
+def _is_interpreter(case: Case) -> bool:
+    late_s = case.signals.median("heartbeat_late_p50_s") or 0.0
+    used = case.signals.rate("process_cpu_s")
+    return late_s >= _LATE_S and (used is None or used - cores_of_stages(case) >= _BESIDE)
 
 
 def _is_everywhere(case: Case, share: float) -> bool:
