@@ -105,3 +105,12 @@ def test_long_tails_without_a_gap_are_no_stalls(case, seed):
 def test_a_short_run_says_nothing(case):
     (cleared,) = rare_stall(case({"store": np.r_[np.full(20, 1.0), 90.0]}))
     assert isinstance(cleared, Cleared)
+
+
+@pytest.mark.parametrize(("extra_ms", "told"), [(12.0, False), (60.0, True)])
+def test_a_short_wait_for_threads_that_help_is_none(case, extra_ms, told):
+    """The process computes twice what the threads of its stages do: others help."""
+    span_s = stalling(case, extra_ms).requests.finished_ns.max() / 1e9
+    rows = [(0, "process_cpu_s", 0.0), (int(span_s * 1e9), "process_cpu_s", 2 * span_s)]
+    (found,) = rare_stall(stalling(case, extra_ms, signals=rows))
+    assert isinstance(found, Cleared) is not told
