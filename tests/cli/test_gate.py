@@ -4,10 +4,14 @@ import json
 import os
 import signal
 import time
+import venv
+from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
+import latprof
 from latprof.cli.exits import ExitCode
 
 SERVICE = """
@@ -48,13 +52,16 @@ def words(baseline, candidate):
 
 
 def test_a_slower_checkout_fails(cli, checkout):
-    answer = cli(*words(checkout("old"), checkout("new", pause=0.010)))
+    more = ("--junit", "gate.xml", "--github")
+    answer = cli(*words(checkout("old"), checkout("new", pause=0.010)), *more)
     assert answer.code == ExitCode.FAILED
     assert "gate: FAIL" in answer.out
     assert "p50 fail: +" in answer.out
     assert "the baseline against itself shows that" in answer.out
     assert "candidate: served:make in " in answer.out
     assert max(map(len, answer.out.splitlines())) <= 80
+    assert 'failures="' in Path("gate.xml").read_text()
+    assert answer.err.startswith("::error title=latprof gate FAIL::p50 fail: +")
 
 
 def test_a_faster_checkout_is_never_failed_for_it(cli, checkout):
@@ -90,6 +97,41 @@ def test_code_from_elsewhere_is_refused(cli, checkout):
     assert "string was imported from" in answer.out
 
 
+@pytest.fixture
+def environment(workplace):
+    """Make a virtual environment that shares the libraries of this one, with latprof or without."""
+
+    def make(name, *, latprof_too=True):
+        venv.create(workplace / name, symlinks=True, with_pip=False)
+        if latprof_too:
+            places = [str(Path(each.__file__).parents[1]) for each in (latprof, np)]
+            site = next((workplace / name).glob("lib/*/site-packages"))
+            (site / "shared.pth").write_text("\n".join(places))
+        return workplace / name / "bin" / "python"
+
+    return make
+
+
+def test_each_may_be_run_by_a_python_of_its_own(cli, checkout, environment):
+    """What is installed there is part of what is judged: here it changes the answer."""
+    service = checkout("old")
+    told = SERVICE.format(pause=0.005, more='sys.prefix.endswith("other")')
+    Path("old/served.py").write_text("import sys\n" + told)
+    answer = cli(*words(service, service), "--candidate-python", environment("other"))
+    assert answer.code == ExitCode.FAILED
+    assert "OUTPUTS DISAGREE" in answer.out
+    assert "run by" in answer.out
+
+
+def test_a_python_without_latprof_is_told(cli, checkout, environment, monkeypatch):
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    service = checkout("old")
+    bare = environment("bare", latprof_too=False)
+    answer = cli(*words(service, service), "--baseline-python", bare)
+    assert answer.code == ExitCode.INVALID
+    assert "install latprof for" in " ".join(answer.out.split())
+
+
 @pytest.mark.parametrize(
     ("baseline", "more", "said"),
     [
@@ -97,6 +139,7 @@ def test_code_from_elsewhere_is_refused(cli, checkout):
         ("served", (), "takes MODULE:ATTR or FOLDER:MODULE:ATTR, not served"),
         (":served:make", (), "takes MODULE:ATTR or FOLDER:MODULE:ATTR"),
         ("new:served:make", ("--json", "--markdown"), "choose one"),
+        ("new:served:make", ("--candidate-python", "texts.txt"), "texts.txt is no program"),
         ("new:served:make", ("--inputs", "gone.txt"), "gone.txt cannot be read"),
     ],
 )
@@ -108,7 +151,9 @@ def test_wrong_words_are_told(cli, checkout, baseline, more, said):
 
 
 def test_a_killed_gate_leaves_no_child_and_no_verdict(start, checkout):
-    process = start(*words(checkout("old"), checkout("new")), "--rounds", "100000")
+    process = start(
+        *words(checkout("old"), checkout("new")), "--rounds", "100000", "--junit", "gate.xml"
+    )
     until = time.monotonic() + 30
     children: list[psutil.Process] = []
     while len(children) < 3 and time.monotonic() < until:
@@ -119,3 +164,4 @@ def test_a_killed_gate_leaves_no_child_and_no_verdict(start, checkout):
     out, _ = process.communicate(timeout=30)
     assert not psutil.wait_procs(children, timeout=20)[1]
     assert out == ""
+    assert not Path("gate.xml").exists()

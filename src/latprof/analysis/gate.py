@@ -57,6 +57,7 @@ class Gate(Answer):
         candidate: The candidate against the baseline, at p50 and p95.
         parity: Whether the candidate answers as the baseline does; None where an arm failed.
         duel: What was measured.
+        hindered: Whether something kept it from judging the speed of the candidate.
     """
 
     _told_by = "gate"
@@ -67,6 +68,7 @@ class Gate(Answer):
     candidate: tuple[SpeedUp, ...]
     parity: Parity | None
     duel: Duel
+    hindered: bool
 
 
 def held(baseline: Any, candidate: Any, inputs: Any, **options: Any) -> Gate:
@@ -101,12 +103,14 @@ def gated(duel: Duel) -> Gate:
     parity = parities[CANDIDATE] if len(duel.finished) == len(duel.manifest.arms) else None
     wrong = parity is not None and _disagree(parity) and not _disagree(parities[AGAIN])
     reasons = tuple(_hindrances(duel, itself, judged))
-    outcome = Outcome.INCONCLUSIVE if reasons else _outcome(judged)
+    hindered = bool(reasons)
+    outcome = Outcome.INCONCLUSIVE if hindered else _outcome(judged)
     if parity is not None:
         calls = duel.latencies(BASELINE).size
-        changes = () if reasons else tuple(change_text(each, calls) for each in judged)
+        changes = () if hindered else tuple(change_text(each, calls) for each in judged)
         reasons = (*reasons, *changes, _answers(parity, wrong=wrong))
-    return Gate(Outcome.FAIL if wrong else outcome, reasons, itself, judged, parity, duel)
+    outcome = Outcome.FAIL if wrong else outcome
+    return Gate(outcome, reasons, itself, judged, parity, duel, hindered)
 
 
 def _hindrances(duel: Duel, itself: Sequence[SpeedUp], judged: Sequence[SpeedUp]) -> Iterator[str]:

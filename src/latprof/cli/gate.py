@@ -28,6 +28,13 @@ def gate(
     candidate: Annotated[
         str, typer.Option(metavar="WHERE", help="What shall be deployed, named alike.")
     ],
+    baseline_python: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Interpreter that runs the baseline; has latprof too."),
+    ] = None,
+    candidate_python: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Interpreter that runs the candidate.")
+    ] = None,
     inputs: Annotated[
         str,
         typer.Option(metavar="FILE", help="Inputs: .txt, .json, .jsonl, or .csv:COLUMN."),
@@ -42,6 +49,12 @@ def gate(
         float, typer.Option(metavar="S", help="Seconds that a step after loading may take.")
     ] = 60.0,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of the order of turns.")] = 0,
+    junit: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write JUnit XML there as well.")
+    ] = None,
+    github: Annotated[
+        bool, typer.Option("--github", help="Print an annotation of GitHub, on stderr.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     as_markdown: Annotated[
         bool, typer.Option("--markdown", help="Print Markdown, as for a pull request.")
@@ -60,8 +73,8 @@ def gate(
         from latprof.analysis.gate import held
 
         found = held(
-            _arm(baseline),
-            _arm(candidate),
+            _arm(baseline, baseline_python),
+            _arm(candidate, candidate_python),
             read_inputs(inputs),
             threads=threads,
             starts=starts,
@@ -71,16 +84,29 @@ def gate(
             seed=seed,
             progress=sys.stderr.isatty(),
         )
+        _tell_pipeline(found, junit, github=github)
         _answer(found, stdout, as_json=as_json, as_markdown=as_markdown)
         return _exit_code(found)
 
 
-def _arm(text: str) -> dict[str, Any]:
+def _arm(text: str, python: Path | None) -> dict[str, Any]:
     place, colon, attribute = text.rpartition(":")
     folder, inner, module = place.rpartition(":")
     if not (colon and attribute and module) or (inner and not folder):
         raise UsageError(f"a gate takes MODULE:ATTR or FOLDER:MODULE:ATTR, not {text}")
-    return {"reference": f"{module}:{attribute}", "folder": folder or Path.cwd()}
+    arm = {"reference": f"{module}:{attribute}", "folder": folder or Path.cwd()}
+    return arm if python is None else {**arm, "python": python}
+
+
+def _tell_pipeline(found: Gate, place: Path | None, *, github: bool) -> None:
+    from latprof.report import pipeline
+    from latprof.run.disk import refusals, replacing
+
+    if place is not None:
+        with refusals(place), replacing(place) as file:
+            file.write(pipeline.junit(found).encode())
+    if github:
+        sys.stderr.write(pipeline.annotation(found))
 
 
 def _answer(found: Gate, stdout: TextIO, *, as_json: bool, as_markdown: bool) -> None:

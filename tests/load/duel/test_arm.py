@@ -95,7 +95,7 @@ def test_a_reference_may_be_in_another_folder(tmp_path):
     ("given", "said"),
     [
         ({"reference": "m:f", "folder": "gone"}, "'a' has no checkout: there is no folder"),
-        ({"reference": "m:f"}, "a reference goes with a folder"),
+        ({"reference": "m:f"}, "a reference goes with a folder, perhaps a python"),
         ({"reference": "m:f", "folder": ".", "device": "cpu"}, "and nothing else"),
     ],
 )

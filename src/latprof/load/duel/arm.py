@@ -32,6 +32,7 @@ class Arm:
         model: Path of the model file.
         options: Of `latprof.load_model`, by name.
         folder: Where its process lives, and its module is looked for; None for where this one does.
+        python: The interpreter of its process; None for the one that runs this.
         call: What is called in this process; None where the arm is built in a process of its own.
         refusal: Why its backend does not read its file; empty where it may.
     """
@@ -42,6 +43,7 @@ class Arm:
     model: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     folder: str | None = None
+    python: str | None = None
     call: Callable[[Any], Any] | None = None
     refusal: str = ""
 
@@ -62,8 +64,9 @@ def arms_of(arms: Mapping[str, Any]) -> list[Arm]:
     Args:
         arms: Name to a model file, to `BACKEND:FILE`, to a mapping with `model`, perhaps
             `backend`, and options of `load_model`, to a `MODULE:ATTR`, to a mapping with
-            `reference` (a `MODULE:ATTR`) and the `folder` it is in, or to a callable, which can
-            only be called in this process. A file that names no backend runs on the one that the
+            `reference` (a `MODULE:ATTR`), the `folder` it is in and perhaps the `python` that runs
+            it (which has this latprof too), or to a callable, which can only be called in this
+            process. A file that names no backend runs on the one that the
             arm is called after, else on the one that its ending tells.
 
     Raises:
@@ -97,12 +100,23 @@ def _arm(name: str, given: Any) -> Arm:
 
 
 def _placed(name: str, given: Mapping[str, Any]) -> Arm:
-    if set(given) != {"reference", "folder"}:
-        raise UsageError(f"the arm {name!r}: a reference goes with a folder, and nothing else")
+    if set(given) - {"python"} != {"reference", "folder"}:
+        told = "a reference goes with a folder, perhaps a python, and nothing else"
+        raise UsageError(f"the arm {name!r}: {told}")
     folder = os.path.abspath(given["folder"])  # noqa: PTH100 - links stay
     if not os.path.isdir(folder):  # noqa: PTH112 - as given
         raise UsageError(f"the arm {name!r} has no checkout: there is no folder {folder}")
-    return Arm(name, reference=str(given["reference"]), folder=folder)
+    python = _interpreter(name, given.get("python"))
+    return Arm(name, reference=str(given["reference"]), folder=folder, python=python)
+
+
+def _interpreter(name: str, given: str | os.PathLike[str] | None) -> str | None:
+    if given is None:
+        return None
+    python = os.path.abspath(given)  # noqa: PTH100 - links stay: they are a virtual environment
+    if not (os.path.isfile(python) and os.access(python, os.X_OK)):  # noqa: PTH113 - as given
+        raise UsageError(f"the arm {name!r} has no Python: {python} is no program")
+    return python
 
 
 def parsed(text: str) -> str | dict[str, str]:

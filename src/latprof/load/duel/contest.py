@@ -163,6 +163,7 @@ def _folder(out: Path | str | None) -> Iterator[Path]:
 def _contender(arm: Arm) -> Contender:
     target = arm.reference or (f"{arm.backend}: {arm.model}" if arm.model else repr(arm.call))
     target = target if arm.folder is None else f"{target} in {arm.folder}"
+    target = target if arm.python is None else f"{target} run by {arm.python}"
     contender = Contender(arm, record.ArmRecord(name=arm.name, target=target, here=not arm.spawned))
     if arm.refusal:
         contender.fail(UsageError(arm.refusal))

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from latprof import __version__
 from latprof.errors import TargetError, UsageError
 from latprof.load.isolation.process import Process, source_of_latprof
 from latprof.run.text import one_line
@@ -27,6 +28,7 @@ _THREADS = (
     "RAYON_NUM_THREADS",
 )
 _POLITE_S = 2.0
+_STARTING = "starting"
 _STDERR_TAIL = 4096
 
 
@@ -40,10 +42,13 @@ class ArmProcess:
         threads: Told to the numeric libraries by their variables, before they are imported.
         log: File for what it prints.
         folder: Where it lives; None for where this process does.
+        python: What runs it; None for the interpreter of this process.
     """
 
-    def __init__(self, threads: int, log: Path, folder: str | None = None) -> None:
-        self._threads, self._log, self._folder = threads, log, folder
+    def __init__(
+        self, threads: int, log: Path, folder: str | None = None, python: str | None = None
+    ) -> None:
+        self._threads, self._log, self._folder, self._python = threads, log, folder, python
         self._process: Process | None = None
         self._stopped = False
 
@@ -52,13 +57,23 @@ class ArmProcess:
 
     def start(self) -> None:
         """Start the process: inside the block, so that whatever comes then also ends it."""
-        paths = [str(source_of_latprof()), *filter(None, [os.environ.get("PYTHONPATH")])]
         count = dict.fromkeys(_THREADS, str(self._threads))
-        command = [sys.executable, "-P", "-m", "latprof.load.duel.worker"]
-        env = {**os.environ, **count, "PYTHONPATH": os.pathsep.join(paths)}
+        command = [self._python or sys.executable, "-P", "-m", "latprof.load.duel.worker"]
+        env = {**os.environ, **count, **self._path()}
         folder = None if self._folder is None else Path(self._folder)
         with self._log.open("wb") as log:
             self._process = Process(command, log.fileno(), env, folder, takes_commands=True)
+
+    def _path(self) -> dict[str, str]:
+        """Return the path variable: another interpreter has a latprof, and libraries, of its own.
+
+        The folder of this latprof may hold all else that is installed here, and would hide what
+        the other one was to be judged with.
+        """
+        if self._python is not None:
+            return {}
+        paths = [str(source_of_latprof()), *filter(None, [os.environ.get("PYTHONPATH")])]
+        return {"PYTHONPATH": os.pathsep.join(paths)}
 
     def __exit__(
         self,
@@ -75,8 +90,14 @@ class ArmProcess:
 
         Raises:
             TargetError: It is not, in time.
+            UsageError: Its latprof is of another version.
         """
-        self._answer("starting", timeout_s)
+        there = self._answer(_STARTING, timeout_s).get("latprof")
+        if there != __version__:
+            raise UsageError(
+                f"{self._python} has latprof {there or 'of an older version'}, this is "
+                f"{__version__}: install this one there"
+            )
 
     def ask(self, what: str, timeout_s: float, **more: Any) -> dict[str, Any]:
         """Send a command and return its answer.
@@ -129,7 +150,9 @@ class ArmProcess:
             with contextlib.suppress(ValueError):
                 how = signal.Signals(-code).name
         said = self._last_words()
-        return f"its process died with {how} ({what})" + (f": {said}" if said else "")
+        told = f"its process died with {how} ({what})" + (f": {said}" if said else "")
+        asked = self._python is not None and what == _STARTING
+        return f"{told}: install latprof for {self._python}" if asked else told
 
     def _last_words(self) -> str:
         with contextlib.suppress(OSError):

@@ -114,7 +114,7 @@ class Contender:
             self._place = here = _Here(self.arm)
             self.record.described, self.specs = here.described, here.specs
             return
-        process = stack.enter_context(ArmProcess(threads, log, self.arm.folder))
+        process = stack.enter_context(ArmProcess(threads, log, self.arm.folder, self.arm.python))
         self._place = process
         try:
             process.start()

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from latprof import __version__
 from latprof.errors import LatprofError, UsageError
 from latprof.load import payload
 from latprof.load.duel.seat import REFUSALS, Seat, seated
@@ -80,7 +81,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     worker = _Worker()
-    answers.write("{}\n")  # ready
+    answers.write(json.dumps({"latprof": __version__}) + "\n")  # ready
     answers.flush()
     for line in sys.stdin:
         try:
