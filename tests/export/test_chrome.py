@@ -1,3 +1,9 @@
+"""A trace is read as JSON and each of its tracks is checked to nest.
+
+Perfetto's own reader is not used: its package fetches the program that reads when first called, and
+tests run without a network.
+"""
+
 from __future__ import annotations
 
 import asyncio
