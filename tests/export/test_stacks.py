@@ -66,7 +66,7 @@ def test_the_flame_graph_is_well_formed_and_runs_nothing(sampled, tmp_path):
     [("x.json", None, "give format= one of"), ("x.json", "pprof", "no format 'pprof'")],
 )
 def test_an_unknown_format_is_told_with_the_known_ones(sampled, tmp_path, name, spelling, said):
-    with pytest.raises(UsageError, match=f"{said}.*speedscope, flame"):
+    with pytest.raises(UsageError, match=f"{said}.*chrome, speedscope, flame"):
         sampled.export(tmp_path / name, format=spelling)
 
 

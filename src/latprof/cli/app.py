@@ -20,6 +20,7 @@ from latprof.cli.diagnose import diagnose
 from latprof.cli.doctor import doctor
 from latprof.cli.duel import duel
 from latprof.cli.exits import ExitCode
+from latprof.cli.export import export
 from latprof.cli.gate import gate
 from latprof.cli.gpu_selftest import gpu_selftest
 from latprof.cli.ops import ops
@@ -48,7 +49,7 @@ app = typer.Typer(
 )
 VERBS = (
     *(demo, profile, report, diagnose, what_if, capacity, duel, gate, ops, summary),
-    *(attach, backends, recover, doctor, gpu_selftest),
+    *(attach, backends, export, recover, doctor, gpu_selftest),
 )
 for verb in VERBS:
     app.command()(verb)

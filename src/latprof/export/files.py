@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from latprof.errors import UsageError
+from latprof.export.chrome import chrome
 from latprof.export.flame import flame
 from latprof.export.speedscope import speedscope
 from latprof.run.disk import replacing
@@ -16,8 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMATS", "export"]
 
-FORMATS: dict[str, Callable[[Run], str]] = {"speedscope": speedscope, "flame": flame}
-_ENDINGS = {".speedscope.json": "speedscope", ".flame.html": "flame"}
+FORMATS: dict[str, Callable[[Run], str | Iterator[str]]] = {
+    "chrome": chrome,
+    "speedscope": speedscope,
+    "flame": flame,
+}
+_ENDINGS = {".trace.json": "chrome", ".speedscope.json": "speedscope", ".flame.html": "flame"}
 
 
 def export(run: Run, path: Path | str, spelling: str | None = None) -> Path:
@@ -26,9 +31,10 @@ def export(run: Run, path: Path | str, spelling: str | None = None) -> Path:
     Args:
         run: A finished run.
         path: Where to.
-        spelling: `speedscope` (stacks, for speedscope.app) or `flame` (stacks, as a flame graph
-            that any browser shows); by default what the name ends in, `.speedscope.json` or
-            `.flame.html`, says.
+        spelling: `chrome` (requests, stages, signals and phases, for Perfetto and
+            chrome://tracing), `speedscope` (stacks, for speedscope.app) or `flame` (stacks, as a
+            flame graph that any browser shows); by default what the name ends in, `.trace.json`,
+            `.speedscope.json` or `.flame.html`, says.
 
     Returns:
         The path.
@@ -45,5 +51,6 @@ def export(run: Run, path: Path | str, spelling: str | None = None) -> Path:
         raise UsageError(f"cannot export to {path}: {problem} one of {', '.join(FORMATS)}")
     content = FORMATS[wanted](run)
     with replacing(path) as file:
-        file.write(content.encode())
+        for piece in (content,) if isinstance(content, str) else content:
+            file.write(piece.encode())
     return path

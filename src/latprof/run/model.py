@@ -370,7 +370,7 @@ class Run:
         return write(self, path)
 
     def export(self, path: Path | str, format: str | None = None) -> Path:  # noqa: A002
-        """Write stacks for another tool: `speedscope`, or `flame` for any browser."""
+        """Write the run for another tool: `chrome` (Perfetto), `speedscope` or `flame`."""
         from latprof.export.files import export
 
         return export(self, path, format)
