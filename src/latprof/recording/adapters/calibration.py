@@ -15,9 +15,9 @@ from collections.abc import Callable, Mapping
 from time import perf_counter_ns
 from typing import Any
 
-__all__ = ["AUTOGRAD", "RATE", "Calibration", "graph_nodes"]
+__all__ = ["AUTOGRAD", "GRAPH", "RATE", "Calibration", "graph_nodes"]
 
-AUTOGRAD, RATE = "autograd_ns_per_node", "multiplications_per_s"
+AUTOGRAD, GRAPH, RATE = "autograd_ns_per_node", "graph_ns_per_node", "multiplications_per_s"
 _TURNS = 15
 _MOST_NS = 20_000_000  # for one figure: the end of a recording is not to be waited for
 _ROWS, _WIDTH = 16, 128  # OpenBLAS multiplies what is larger with several threads
@@ -47,7 +47,7 @@ class Calibration:
         figures: dict[str, float] = {}
         for name in sorted(self._asked):
             with contextlib.suppress(Exception):  # a library in trouble must not cost the run
-                figures[name] = _MEASURE[name]()
+                figures |= _MEASURE[name]()
         return {"calibration": figures} if figures else {}
 
 
@@ -68,8 +68,10 @@ def graph_nodes(output: Any) -> int:
     return len(seen)
 
 
-def _autograd() -> float:
-    """Return what a node of a graph costs, in ns: layers with autograd against those without.
+def _autograd() -> dict[str, float]:
+    """Return what a node of a graph costs, in ns, and what work there is for each in all.
+
+    Measured are layers with autograd against those without.
 
     They are like those of a transformer, but for their products of matrices: what is small has no
     threads, that would wait for each other on a busy machine.
@@ -96,19 +98,19 @@ def _autograd() -> float:
         ]
         nodes = graph_nodes(layers())
         with_ns, without_ns = _in_turns(layers, plain)
-    return max(with_ns - without_ns, 0.0) / nodes
+    return {AUTOGRAD: max(with_ns - without_ns, 0.0) / nodes, GRAPH: with_ns / nodes}
 
 
-def _rate() -> float:
+def _rate() -> dict[str, float]:
     """Return how many multiplications of float32 numbers a second one core makes."""
     import numpy as np  # pyarrow, with which rows are written, has loaded it by then
 
     one, other = np.ones((_ROWS, _WIDTH), np.float32), np.ones((_WIDTH, _WIDTH), np.float32)
     (took_ns,) = _in_turns(lambda: one @ other)
-    return _ROWS * _WIDTH * _WIDTH / took_ns * 1e9
+    return {RATE: _ROWS * _WIDTH * _WIDTH / took_ns * 1e9}
 
 
-_MEASURE: dict[str, Callable[[], float]] = {AUTOGRAD: _autograd, RATE: _rate}
+_MEASURE: dict[str, Callable[[], dict[str, float]]] = {AUTOGRAD: _autograd, RATE: _rate}
 
 
 def _in_turns(*calls: Callable[[], Any]) -> list[float]:

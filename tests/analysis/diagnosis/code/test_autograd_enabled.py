@@ -23,6 +23,13 @@ def test_what_the_graph_costs_is_gained(case):
     np.testing.assert_allclose(found.after_ns, 8e6)
 
 
+@pytest.mark.parametrize(("whole_ns", "after_ms"), [(5000.0, 8.0), (2500.0, 6.8), (500.0, 6.0)])
+def test_a_service_whose_caches_are_cold_pays_up_to_twice_as_much(case, whole_ns, after_ms):
+    figures = COST["calibration"] | {"graph_ns_per_node": whole_ns}
+    found = said_of(case, {"calibration": figures})
+    np.testing.assert_allclose(found.after_ns, after_ms * 1e6)
+
+
 def test_a_wait_for_a_core_shrinks_with_the_work(case):
     found = said_of(case, cpu={"infer": 0.5}, runqueue={"infer": 0.5})
     np.testing.assert_allclose(found.after_ns, 6e6)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from latprof.analysis.diagnosis.code.modelstage import calibrated, computing, model_stage, numbers
 from latprof.analysis.diagnosis.suspicion import Cleared, Evidence, Suspicion
@@ -18,6 +19,9 @@ __all__ = ["autograd_enabled"]
 
 _CAUSE = "autograd_enabled"
 _OFTEN = 0.5  # of requests
+# Caches are warm where it is measured and cold in a service, where all of it takes up to twice as
+# long: as much longer as the model does than what has a graph of its size there.
+_COLD = 2.0
 _MOST = 0.6  # of the model's time: recording a graph costs less than the work that it records
 
 
@@ -35,7 +39,7 @@ def autograd_enabled(case: Case) -> Iterator[Suspicion | Cleared]:
     if nodes is None or each_ns is None:
         yield Cleared(_CAUSE, "a graph is recorded; what it costs was not measured", known=False)
         return
-    graph_ns = nodes * each_ns
+    graph_ns = nodes * each_ns * _slower(case, stage, nodes)
     saved_ns = np.minimum(graph_ns / computing(case, stage), _MOST) * case.wall(stage)
     yield Suspicion(
         cause=_CAUSE,
@@ -59,3 +63,11 @@ def autograd_enabled(case: Case) -> Iterator[Suspicion | Cleared]:
         refuted_by="call it under torch.inference_mode(): if it takes as long, this is wrong",
         after_ns=case.without(saved_ns),
     )
+
+
+def _slower(case: Case, stage: str, nodes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return how much longer a graph takes in the service than where its cost was measured."""
+    whole_ns = calibrated(case, "graph_ns_per_node")
+    if whole_ns is None:
+        return np.ones(case.n)
+    return np.clip(computing(case, stage) / np.maximum(nodes * whole_ns, 1.0), 1.0, _COLD)

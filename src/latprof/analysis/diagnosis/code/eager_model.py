@@ -27,7 +27,9 @@ _CAUSE = "eager_model"
 _TIMES = 20.0  # the arithmetic: a model as small as that is still bound by its operations
 _SLOW_NS = 500_000.0  # of the model's time: a handful of operations is never compiled for less
 _COMPUTES = 0.8  # of its time on a core, but for the wait for one
-_LEFT = 0.5  # fused operations still have to be called; what remains differs from model to model
+# Fused operations still have to be called: 0.63 and 0.72 of the time remained of two models that
+# torch.compile took, and it differs from model to model.
+_LEFT = 0.65
 
 
 def eager_model(case: Case) -> Iterator[Suspicion | Cleared]:
@@ -73,7 +75,7 @@ def eager_model(case: Case) -> Iterator[Suspicion | Cleared]:
         ),
         advice="Compile the model, or trace and freeze it, or run it by ONNX Runtime",
         refuted_by="run it compiled, by latprof.duel: if it takes as long, this is wrong",
-        after_ns=case.without(_LEFT * case.wall(stage)),
+        after_ns=case.without((1.0 - _LEFT) * case.wall(stage)),
         generic=True,
     )
 
