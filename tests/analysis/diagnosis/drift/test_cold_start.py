@@ -23,14 +23,21 @@ def test_a_model_that_the_first_request_loads(recorded, said):
 
 
 def test_several_cold_requests_are_told_together(recorded, said):
-    found = said(cold_start, started(recorded, 300.0, cold=4))
+    found = said(cold_start, started(recorded, 400.0, cold=4))
     assert found.before_ns.size == 4
     assert found.summary.startswith("4 requests")
 
 
-@pytest.mark.parametrize(("first", "usual"), [(60.0, 5.0), (700.0, 400.0), (5.0, 5.0)])
+@pytest.mark.parametrize(
+    ("first", "usual"), [(60.0, 5.0), (700.0, 400.0), (5.0, 5.0), (200.0, 5.0)]
+)
 def test_what_nobody_notices_is_none(recorded, said, first, usual):
     assert isinstance(said(cold_start, started(recorded, first, usual)), Cleared)
+
+
+def test_a_load_is_noticed_sooner_than_a_library_that_sets_itself_up(recorded, said):
+    constructed = {"constructed_ns": [150_000_000] + [0] * 199}
+    assert said(cold_start, started(recorded, 200.0, attributes=constructed)).level == "first"
 
 
 def test_without_a_start_of_its_own_there_is_nothing_to_tell(recorded, said):
