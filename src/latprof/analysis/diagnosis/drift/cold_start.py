@@ -28,7 +28,7 @@ _CAUSE = "cold_start"
 _FELT_NS = 100e6
 # But torch sets itself up at the first call of a module: measured, in 130 ms of computing, and in
 # 240 on a busy machine. So what only computes, and constructs nothing, has to take longer.
-_SETTLED_NS = 300e6
+_SETTLED_NS = 250e6
 _MOSTLY = 0.5
 _TIMES = 5.0  # the usual request: else it is a service that is slow at all times
 
