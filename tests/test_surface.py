@@ -15,6 +15,7 @@ SURFACE = {
     "backends",
     "Capacity",
     "CapacityPlan",
+    "compare",
     "duel",
     "find_capacity",
     "instrument",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # `as` says to type checkers that the name is public here
     from typing import Any
 
     from latprof.analysis.ops.reading import read_ops as read_ops
+    from latprof.analysis.runcomparison import compare as compare
     from latprof.analysis.whatif.plan import CapacityPlan as CapacityPlan
     from latprof.analysis.whatif.prediction import Prediction as Prediction
     from latprof.analysis.whatif.replicas import plan_capacity as plan_capacity
@@ -64,6 +65,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "latprof.analysis.ops.reading": ("read_ops",),
+    "latprof.analysis.runcomparison": ("compare",),
     "latprof.analysis.whatif.plan": ("CapacityPlan",),
     "latprof.analysis.whatif.prediction": ("Prediction",),
     "latprof.analysis.whatif.replicas": ("plan_capacity",),

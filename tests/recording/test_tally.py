@@ -73,5 +73,5 @@ def test_the_counts_of_a_recording_carry_its_latencies(tmp_path):
             with latprof.request():
                 pass
     latency = recorder.run.requests.eval("finished_ns - intended_ns").to_numpy()
-    assert seen[-1] == pytest.approx(np.sort(latency)[1], rel=0.01, abs=0.5)
+    assert seen[-1] == pytest.approx(np.sort(latency)[1], rel=0.01, abs=1)
     assert seen[0] is None

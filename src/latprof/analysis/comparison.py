@@ -86,6 +86,34 @@ class SpeedUp:
     detectable: float
     more: float | None
 
+    @classmethod
+    def of(
+        cls, q: float, estimate: float, interval: tuple[float, float], p_value: float, effect: float
+    ) -> SpeedUp:
+        """Judge a ratio by its interval.
+
+        Args:
+            q: Which quantile.
+            estimate: Logarithm of the ratio.
+            interval: Of that, 95 %.
+            p_value: See `p_value`.
+            effect: See `effect`.
+        """
+        low, high = interval
+        decision = _decision(estimate, low, high, math.log1p(effect))
+        half = (high - low) / 2
+        return cls(
+            q=q,
+            ratio=math.exp(estimate),
+            low=math.exp(low),
+            high=math.exp(high),
+            p_value=p_value,
+            effect=effect,
+            decision=decision,
+            detectable=math.expm1(half),
+            more=_more(estimate, half, math.log1p(effect), decision),
+        )
+
 
 def speed_up(base: Rounds, other: Rounds, *, effect: float = EFFECT, seed: int = 0) -> SpeedUp:
     """Compare the medians of paired rounds.
@@ -216,18 +244,8 @@ def _judged(q: float, estimate: float, resampled: Rounds, effect: float) -> Spee
     miss = (1 - CONFIDENCE) / 2
     low, high = (float(each) for each in np.quantile(resampled, (miss, 1 - miss)))
     beyond = min(np.count_nonzero(resampled <= 0), np.count_nonzero(resampled >= 0))
-    decision = _decision(estimate, low, high, math.log1p(effect))
-    return SpeedUp(
-        q=q,
-        ratio=math.exp(estimate),
-        low=math.exp(low),
-        high=math.exp(high),
-        p_value=min(1.0, 2 * (int(beyond) + 1) / (len(resampled) + 1)),
-        effect=effect,
-        decision=decision,
-        detectable=math.expm1((high - low) / 2),
-        more=_more(estimate, (high - low) / 2, math.log1p(effect), decision),
-    )
+    p_value = min(1.0, 2 * (int(beyond) + 1) / (len(resampled) + 1))
+    return SpeedUp.of(q, estimate, (low, high), p_value, effect)
 
 
 def _decision(estimate: float, low: float, high: float, least: float) -> Decision:

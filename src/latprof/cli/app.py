@@ -15,6 +15,7 @@ from latprof import __version__
 from latprof.cli.attach import attach
 from latprof.cli.backends import backends
 from latprof.cli.capacity import capacity
+from latprof.cli.compare import compare
 from latprof.cli.demo import demo
 from latprof.cli.diagnose import diagnose
 from latprof.cli.doctor import doctor
@@ -48,7 +49,7 @@ app = typer.Typer(
     ),
 )
 VERBS = (
-    *(demo, profile, report, diagnose, what_if, capacity, duel, gate, ops, summary),
+    *(demo, profile, report, diagnose, what_if, capacity, compare, duel, gate, ops, summary),
     *(attach, backends, export, recover, doctor, gpu_selftest),
 )
 for verb in VERBS:

@@ -44,6 +44,14 @@ def pressed_after(targets, folder, seconds, kind):
         program.wait()
 
 
+def recovered(folder):
+    """Recover a run as soon as the system has closed the files of its process."""
+    while True:
+        with contextlib.suppress(RecordingError):
+            return lp.recover(folder)
+        time.sleep(0.05)
+
+
 @pytest.mark.slow
 def test_ctrl_c_at_any_instant_leaves_no_process_and_a_readable_folder(targets, mark, tmp_path):
     chance = random.Random(4)
@@ -59,7 +67,7 @@ def test_ctrl_c_at_any_instant_leaves_no_process_and_a_readable_folder(targets, 
             assert not folder.exists() or not list(folder.iterdir())
             continue
         state = json.loads(manifest.read_text())["state"]
-        run = lp.open_run(folder) if state == "finished" else lp.recover(folder)
+        run = lp.open_run(folder) if state == "finished" else recovered(folder)
         if out.startswith("True"):
             interrupted += 1
             assert run.manifest["interrupted"]
@@ -89,14 +97,6 @@ def test_a_program_that_is_terminated_leaves_nothing_but_its_recording(
         assert list(temporary.iterdir()) == []
         assert not strays(mark)
     assert len(lp.recover(tmp_path / "run").requests) > 0
-
-
-def recovered(folder):
-    """Recover a run as soon as the system has closed the files of its process."""
-    while True:
-        with contextlib.suppress(RecordingError):
-            return lp.recover(folder)
-        time.sleep(0.05)
 
 
 @pytest.mark.slow
