@@ -21,10 +21,11 @@ def attach(
         float, typer.Option(min=0.1, metavar="S", help="How long to watch; Ctrl-C ends it sooner.")
     ] = 10.0,
     stages: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             metavar="NAME=FUNCTION,...",
-            help="Stages by the functions that they run in: tokenize=encode,forward=Model.run",
+            help="Stages by the functions that they run in: tokenize=encode,forward=Model.run; "
+            "repeatable.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
@@ -47,14 +48,14 @@ def attach(
     return ExitCode.FINE
 
 
-def _stages(text: str | None) -> dict[str, str]:
+def _stages(texts: list[str] | None) -> dict[str, str]:
     """Return stage to function.
 
-    >>> _stages("tokenize=encode,forward=Model.run")
-    {'tokenize': 'encode', 'forward': 'Model.run'}
+    >>> _stages(["tokenize=encode,forward=Model.run", "answer=reply"])
+    {'tokenize': 'encode', 'forward': 'Model.run', 'answer': 'reply'}
     """
     found = {}
-    for pair in (text or "").split(",") if text else ():
+    for pair in ",".join(texts or []).split(",") if texts else ():
         name, separator, function = (part.strip() for part in pair.partition("="))
         if not (name and separator and function):
             raise UsageError(f"--stages takes name=function,... not {pair!r}")
