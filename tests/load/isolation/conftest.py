@@ -123,6 +123,13 @@ class Service:
         print("closed")
 
 
+class PressesAtItsEnd(Service):
+    def close(self):
+        time.sleep(0.5)  # until it was heard that all is recorded
+        os.kill(os.getppid(), signal.SIGINT)
+        time.sleep(0.2)
+
+
 class DiesAtItsEnd(Service):
     def close(self):
         os._exit(9)

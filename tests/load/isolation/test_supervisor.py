@@ -202,6 +202,13 @@ def test_megabytes_of_output_are_read_and_cut(isolated):
     assert "bytes left out" in log
 
 
+def test_ctrl_c_after_the_load_is_not_lost(isolated):
+    """Else a search that makes one load after another would go on."""
+    run = isolated("PressesAtItsEnd", [1, 2])
+    assert run.manifest["interrupted"]
+    assert len(run.requests) == 2
+
+
 def test_a_service_that_dies_at_its_close_has_been_recorded(isolated):
     assert len(isolated("DiesAtItsEnd", [1, 2]).requests) == 2
 

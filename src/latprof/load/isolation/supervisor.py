@@ -215,6 +215,8 @@ class _Load:
         if not self._watch.recorded:
             manifest["recovered"] = True
             manifest["interrupted"] = self._end is End.INTERRUPTED
+        elif self._watch.interrupted:  # a search that goes on would not have heard it
+            manifest["interrupted"] = True
         run_json.write(self._folder, manifest)
         return finish(self._folder, temporary=temporary)
 

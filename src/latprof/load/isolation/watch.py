@@ -115,6 +115,11 @@ class Watch:
         return End.DIED if self._interrupted_s is None else End.INTERRUPTED
 
     @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C came, be it when all was recorded: then too it is to end what runs."""
+        return self._interrupted_s is not None
+
+    @property
     def recorded(self) -> bool:
         """Whether the whole load was recorded, whatever came afterwards."""
         return self._recorded_s is not None
