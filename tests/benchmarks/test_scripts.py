@@ -78,3 +78,9 @@ def test_predictions_are_held_against_theory_and_against_what_is_then_measured()
     assert by_name["M/M/4 at 0.8: share that waits off Erlang"]["verdict"] == "PASS"
     assert by_name["settings"]["value"] == 3
     assert by_name["measured p99, half against half"]["value"] > 0
+
+
+def test_a_trace_is_measured_beside_a_plain_dump():
+    by_name = figures("trace_export.py")
+    assert by_name["100,000 spans, export: peak of memory"]["value"] > 0
+    assert by_name["export / plain json.dump"]["value"] > 0

@@ -10,9 +10,13 @@ import asyncio
 import json
 from collections import defaultdict
 
+import numpy as np
 import pytest
 
 import latprof as lp
+from latprof.run.recover import finish
+from latprof.run.spool import Spool
+from latprof.run.vocabulary import STATUSES
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +102,66 @@ def test_spans_that_only_overlap_get_tracks_of_their_own(tmp_path):
     shown = nested(events_of(recording.run, tmp_path / "x.json"))
     assert shown["request", "0.0"] == [(0, "request 0"), (1, "first")]
     assert shown["request", "0.1"] == [(0, "second")]
+
+
+def written(folder, spans):
+    """Return a run of one request from 100 to 200 ns with spans `(stage, parent, start, end)`."""
+    spool = Spool(folder, {"target": "service"})
+    spool.append_requests(
+        {
+            "request_id": [0],
+            "intended_ns": [100],
+            "started_ns": [100],
+            "finished_ns": [200],
+            "status": ([0], list(STATUSES)),
+            "error": ([-1], []),
+            "worker": [0],
+            "batch_id": [-1],
+            "attributes": [None],
+        }
+    )
+    stages, parents, starts, ends = zip(*spans, strict=True)
+    unknown = np.full(len(spans), -1)
+    spool.append_spans(
+        {
+            "request_id": np.zeros(len(spans), int),
+            "span_id": np.arange(len(spans)),
+            "parent_id": list(parents),
+            "stage": (np.arange(len(spans)), list(stages)),
+            "start_ns": list(starts),
+            "end_ns": list(ends),
+            **dict.fromkeys(("cpu_ns", "runqueue_ns", "device_ns", "issue_ns"), unknown),
+            "thread_id": np.full(len(spans), 7),
+            "error": np.zeros(len(spans), bool),
+        }
+    )
+    spool.close({})
+    return finish(folder)
+
+
+ENDING = [("outer", -1, 100, 150), ("busy", 0, 110, 150), ("instant", 0, 150, 150)]
+INSIDE = [(0, "request 0"), (1, "outer"), (2, "busy"), (2, "instant")]
+
+
+@pytest.mark.parametrize(
+    ("more", "wanted"),
+    [
+        ([], INSIDE),
+        ([("after", -1, 150, 180)], [*INSIDE, (1, "after")]),
+        ([("last", -1, 200, 200)], [*INSIDE, (1, "last")]),
+        ([("later", -1, 150, 150)], [*INSIDE, (1, "later")]),
+    ],
+    ids=["alone", "before another", "the request's own", "beside one of the request"],
+)
+def test_what_takes_no_time_as_its_parent_ends_is_inside_it(tmp_path, more, wanted):
+    run = written(tmp_path / "run", ENDING + more)
+    assert nested(events_of(run, tmp_path / "x.json"))["request", "0.0"] == wanted
+
+
+def test_what_takes_no_time_stays_on_the_track_of_its_parent(tmp_path):
+    spans = [("first", -1, 110, 150), ("second", -1, 120, 160), ("instant", 1, 160, 160)]
+    shown = nested(events_of(written(tmp_path / "run", spans), tmp_path / "x.json"))
+    assert shown["request", "0.1"] == [(0, "second"), (1, "instant")]
 
 
 def test_signals_are_counters_and_phases_a_track(tmp_path):

@@ -33,7 +33,7 @@ def export(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
-    """Write a saved run for another tool: Perfetto, speedscope, a browser."""
+    """Write a saved run for Perfetto, speedscope or a browser."""
     from latprof.run.store import open_run
 
     written = open_run(run).export(out, spelling)

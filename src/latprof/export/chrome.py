@@ -28,11 +28,16 @@ _ROWS = 65_536  # turned into Python objects at once
 
 
 class _Bar(NamedTuple):
-    """What one track shows for a while; `name` and `args` are JSON already."""
+    """What one track shows for a while; `name` and `args` are JSON already.
+
+    `identity` is that of a span and `UNKNOWN` for a request; `parent` is that of what holds it.
+    """
 
     owner: int
     start_ns: int
     end_ns: int
+    identity: int
+    parent: int
     category: str
     name: str
     args: str
@@ -69,13 +74,40 @@ def _bars(run: Run) -> Iterator[_Bar]:
     start = np.concatenate([int64s(requests, "intended_ns"), int64s(spans, "start_ns")])
     end = np.concatenate([int64s(requests, "finished_ns"), int64s(spans, "end_ns")])
     parts = np.repeat([0, 1], [requests.num_rows, spans.num_rows])
-    identity = np.concatenate([int64s(requests, "request_id"), int64s(spans, "span_id")])
-    order = np.lexsort((identity, parts, -end, start, owner))
+    nobody = np.full(requests.num_rows, UNKNOWN)
+    identity = np.concatenate([nobody, int64s(spans, "span_id")])
+    parent = np.concatenate([nobody, int64s(spans, "parent_id")])
+    # What takes no time as its parent ends comes before what only begins then.
+    last = np.concatenate([np.zeros(requests.num_rows, bool), _at_ends(requests, spans)])
+    order = np.lexsort((identity, parts, -end, ~last, start, owner))
     for first in range(0, order.size, _ROWS):
         rows = order[first : first + _ROWS]
         told = _told(requests, spans, rows)
-        places = zip(owner[rows].tolist(), start[rows].tolist(), end[rows].tolist(), strict=True)
-        yield from (_Bar(*place, *words) for place, words in zip(places, told, strict=True))
+        columns = (owner, start, end, identity, parent)
+        places = zip(*(column[rows].tolist() for column in columns), strict=True)
+        yield from (_Bar._make((*place, *words)) for place, words in zip(places, told, strict=True))
+
+
+def _at_ends(requests: Any, spans: Any) -> Any:
+    """Return which spans take no time and start as their parent, a span or a request, ends."""
+    begin, end = int64s(spans, "start_ns"), int64s(spans, "end_ns")
+    parent = int64s(spans, "parent_id")
+    ends_of_spans = np.where(begin < end, end, UNKNOWN)
+    of_span = _looked_up(parent, int64s(spans, "span_id"), ends_of_spans)
+    of_request = _looked_up(
+        np.where(parent == UNKNOWN, int64s(spans, "request_id"), UNKNOWN),
+        int64s(requests, "request_id"),
+        int64s(requests, "finished_ns"),
+    )
+    return (begin == end) & ((of_span == begin) | (of_request == begin))
+
+
+def _looked_up(wanted: Any, identities: Any, values: Any) -> Any:
+    """Return the value of each wanted identity, `UNKNOWN` where there is none."""
+    order = np.argsort(identities, kind="stable")
+    found = np.append(order, -1)[np.searchsorted(identities, wanted, sorter=order)]
+    known = np.append(identities, UNKNOWN)[found] == wanted
+    return np.where(known, np.append(values, UNKNOWN)[found], UNKNOWN)
 
 
 def _told(requests: Any, spans: Any, rows: Any) -> Iterator[tuple[str, str, str]]:
@@ -107,8 +139,9 @@ def _phases(run: Run) -> Iterator[_Bar]:
     firsts = np.concatenate([[0], 1 + np.flatnonzero(words[1:] != words[:-1])])
     begins = intended[order][firsts].tolist()
     ends = [*begins[1:], int(int64s(table, "finished_ns").max())]
-    for word, begin, end in zip(words[firsts].tolist(), begins, ends, strict=True):
-        yield _Bar(UNKNOWN, begin, end, "phase", json.dumps(word), "{}")
+    for number, stretch in enumerate(zip(begins, ends, words[firsts].tolist(), strict=True)):
+        begin, end, word = stretch
+        yield _Bar(UNKNOWN, begin, end, number, UNKNOWN, "phase", json.dumps(word), "{}")
 
 
 def _tracks(groups: Iterable[Iterable[_Bar]], origin: int) -> Iterator[str]:
@@ -119,7 +152,7 @@ def _tracks(groups: Iterable[Iterable[_Bar]], origin: int) -> Iterator[str]:
             if lane == len(open_bars):
                 open_bars.append([])
             stack = open_bars[lane]
-            while stack and stack[-1].end_ns <= bar.start_ns:
+            while stack and stack[-1].end_ns <= bar.start_ns and not _ends_with(stack[-1], bar):
                 yield _end(stack.pop(), lane, origin)
             stack.append(bar)
             yield _begin(bar, lane, origin)
@@ -129,12 +162,24 @@ def _tracks(groups: Iterable[Iterable[_Bar]], origin: int) -> Iterator[str]:
 
 
 def _lane(open_bars: list[list[_Bar]], bar: _Bar) -> int:
-    """Return the first track on which nothing that is still open ends inside the bar."""
+    """Return the first track on which nothing that is still open ends inside the bar.
+
+    What takes no time as its parent ends is on the track of its parent.
+    """
+    if bar.start_ns == bar.end_ns:
+        for lane, stack in enumerate(open_bars):
+            if any(_ends_with(each, bar) for each in stack):
+                return lane
     for lane, stack in enumerate(open_bars):
         holds = next((each for each in reversed(stack) if each.end_ns > bar.start_ns), None)
         if holds is None or holds.end_ns >= bar.end_ns:
             return lane
     return len(open_bars)
+
+
+def _ends_with(holder: _Bar, bar: _Bar) -> bool:
+    """Return whether a bar takes no time and is the last that its parent does."""
+    return holder.end_ns == bar.start_ns == bar.end_ns and holder.identity == bar.parent
 
 
 def _event(kind: str, bar: _Bar, lane: int, at_ns: int) -> str:
