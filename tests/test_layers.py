@@ -20,7 +20,7 @@ LAYERS = [
     {"analysis"},
     {"report"},
     {"export"},
-    {"testing", "demo", "selftest"},
+    {"testing", "demo", "selftest", "pytest_plugin"},
     {"cli"},
     {"__main__"},
 ]
