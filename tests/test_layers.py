@@ -20,7 +20,7 @@ LAYERS = [
     {"analysis"},
     {"report"},
     {"export"},
-    {"testing", "demo", "selftest", "pytest_plugin"},
+    {"testing", "demo", "selftest", "pytest_plugin", "magic"},
     {"cli"},
     {"__main__"},
 ]

@@ -131,3 +131,10 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Give IPython the magic `%%latprof`; what `%load_ext latprof` calls."""
+    from latprof.magic import register
+
+    register(shell)
