@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from latprof.analysis.levels import _partition, find_levels
+from latprof.analysis.levels import find_levels, partition
 
 
 def cost(blocks, edges):
@@ -29,7 +29,7 @@ def test_the_partition_is_the_best_of_all(seed):
         ),
         key=lambda edges: cost(blocks, edges),
     )
-    assert _partition(blocks) == best
+    assert partition(blocks) == best
 
 
 def test_blocks_are_aligned_to_the_end():

@@ -11,7 +11,18 @@ from latprof.cli import app as application
 from latprof.cli.exits import ExitCode
 
 HEAVY = {"numpy", "pandas", "pyarrow", "scipy", "matplotlib", "psutil", "tqdm", "onnxruntime"}
-VERBS = ("demo", "profile", "report", "ops", "summary", "backends", "export", "recover", "doctor")
+VERBS = (
+    "demo",
+    "profile",
+    "report",
+    "ops",
+    "summary",
+    "backends",
+    "export",
+    "history",
+    "recover",
+    "doctor",
+)
 
 
 def test_version(cli):

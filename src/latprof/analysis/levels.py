@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betainc
 
-__all__ = ["Levels", "block_size", "find_levels"]
+__all__ = ["Levels", "block_size", "find_levels", "noise_between", "partition"]
 
 # 75 blocks keep the exact partitioning at some milliseconds; the median of 5 values is the least
 # that shrugs off a spike, and 8 blocks are the least that show a level, a change and a level.
@@ -81,13 +81,13 @@ def find_levels(values: npt.NDArray[np.int64], ahead: int = 0) -> Levels | None:
     blocks = (logs[:, (size - 1) // 2] + logs[:, size // 2]) / 2
     first_values = lead + size * np.arange(count)
     first_values[0] = 0
-    noise = max(_NOISE_FLOOR, _noise_between(blocks), _noise_within(logs))
-    edges = _partition(blocks / noise)
+    noise = max(_NOISE_FLOOR, noise_between(blocks), _noise_within(logs))
+    edges = partition(blocks / noise)
     heights = tuple(float(blocks[a:b].mean()) for a, b in itertools.pairwise(edges))
     return Levels(blocks, first_values, edges, heights)
 
 
-def _noise_between(blocks: npt.NDArray[np.float64]) -> float:
+def noise_between(blocks: npt.NDArray[np.float64]) -> float:
     """Return the standard deviation of blocks around their level, blind to the changes of level.
 
     Steps to the next block but one or two show the noise of neighbours that resemble each other,
@@ -123,7 +123,7 @@ def _noise_within(logs: npt.NDArray[np.float64]) -> float:
     return math.sqrt(max(0.0, float(variances.mean())))
 
 
-def _partition(blocks: npt.NDArray[np.float64]) -> tuple[int, ...]:
+def partition(blocks: npt.NDArray[np.float64]) -> tuple[int, ...]:
     """Return the edges that minimise squared deviations plus the penalty for each level."""
     k = blocks.size
     penalty = _PENALTY * math.log(k)

@@ -33,15 +33,26 @@ from latprof.run.answer import Answer
 if TYPE_CHECKING:
     from latprof.run.model import Quantile, Run
 
-__all__ = ["Changed", "RunComparison", "compare"]
+__all__ = [
+    "MACHINE",
+    "START",
+    "Changed",
+    "RunComparison",
+    "compare",
+    "differences",
+    "parts_that_count",
+    "software_changes",
+]
 
 Int64s = npt.NDArray[np.int64]
 
 _QUANTILES: Final = {0.5: EFFECT, 0.95: TAIL_EFFECT}
-_START = 0.0124  # standard deviation of the log ratio of two starts
+START = 0.0124
+"""Standard deviation of the log ratio of two starts."""
+
 _Z = 1.96
 _PART = 0.01  # of the total, in either run: a smaller part moves nothing that anybody waits for
-_MACHINE = (
+MACHINE = (
     ("cpu", "model"),
     ("cpu", "logical_cores"),
     ("cpu", "usable_cpus"),
@@ -122,7 +133,7 @@ def compare(base: Run, candidate: Run, *, other_machine: bool = False) -> RunCom
         ('slower', 'total')
     """
     _require_same_machine(base, candidate, allowed=other_machine)
-    sides = _parts(base), _parts(candidate)
+    sides = parts_that_count(base), parts_that_count(candidate)
     changes: list[Changed] = []
     missing: dict[str, str] = {}
     for part in dict.fromkeys((*sides[0], *sides[1])):
@@ -144,7 +155,7 @@ def compare(base: Run, candidate: Run, *, other_machine: bool = False) -> RunCom
     )
 
 
-def _parts(run: Run) -> dict[str, Int64s]:
+def parts_that_count(run: Run) -> dict[str, Int64s]:
     """Return the self time of each part that matters in each measured request, the total first."""
     requests = load_measured(run)
     if not requests.request_id.size:
@@ -179,7 +190,7 @@ def _ratio(q: float, effect: float, base: Quantile, candidate: Quantile) -> Spee
     if None in sides:
         return None
     (one, low, high), (other, other_low, other_high) = (each for each in sides if each is not None)
-    estimate, start = one - other, _Z * _START
+    estimate, start = one - other, _Z * START
     down = math.hypot(one - low, other_high - other, start)
     up = math.hypot(high - one, other - other_low, start)
     p_value = 2 * float(ndtr(-abs(estimate) / ((down if estimate > 0 else up) / _Z)))
@@ -195,7 +206,7 @@ def _logs(found: Quantile) -> tuple[float, float, float] | None:
 
 
 def _require_same_machine(base: Run, candidate: Run, *, allowed: bool) -> None:
-    differing = list(_differences(base.manifest, candidate.manifest, _MACHINE))
+    differing = list(differences(base.manifest, candidate.manifest, MACHINE))
     if differing and not allowed:
         raise UsageError(
             f"these runs come from different machines ({'; '.join(differing)}): record both on "
@@ -206,14 +217,10 @@ def _require_same_machine(base: Run, candidate: Run, *, allowed: bool) -> None:
 def _notes(base: Run, candidate: Run) -> Iterator[str]:
     """Yield what the ratios do not say."""
     sides = base.manifest, candidate.manifest
-    for each in _differences(*sides, _MACHINE):
+    for each in differences(*sides, MACHINE):
         yield f"another machine: {each}"
-    for each in _differences(*sides, _SOFTWARE):
+    for each in software_changes(*sides):
         yield f"other software: {each}"
-    packages = [side["environment"].get("packages", {}) for side in sides]
-    for name in sorted(set(packages[0]) & set(packages[1])):
-        if packages[0][name] != packages[1][name]:
-            yield f"other software: {name} {packages[0][name]}, then {packages[1][name]}"
     for name in _LOAD:
         if sides[0].get(name) != sides[1].get(name):
             yield f"another load: their {name} is not the same"
@@ -222,9 +229,19 @@ def _notes(base: Run, candidate: Run) -> Iterator[str]:
             yield f"the {name} is {run.validity.verdict}: {run.validity.reasons[0]}"
 
 
-def _differences(
+def software_changes(base: Mapping[str, Any], candidate: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what Python, kernel and packages changed from one manifest to another."""
+    yield from differences(base, candidate, _SOFTWARE)
+    packages = [side["environment"].get("packages", {}) for side in (base, candidate)]
+    for name in sorted(set(packages[0]) & set(packages[1])):
+        if packages[0][name] != packages[1][name]:
+            yield f"{name} {packages[0][name]}, then {packages[1][name]}"
+
+
+def differences(
     base: Mapping[str, Any], candidate: Mapping[str, Any], places: Sequence[tuple[str, str]]
 ) -> Iterator[str]:
+    """Yield which of some facts of the environment differ, as two manifests tell them."""
     for room, key in places:
         one, other = (side["environment"].get(room, {}).get(key) for side in (base, candidate))
         if one != other and None not in (one, other):

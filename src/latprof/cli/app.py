@@ -24,6 +24,7 @@ from latprof.cli.exits import ExitCode
 from latprof.cli.export import export
 from latprof.cli.gate import gate
 from latprof.cli.gpu_selftest import gpu_selftest
+from latprof.cli.history import history
 from latprof.cli.ops import ops
 from latprof.cli.profile import profile
 from latprof.cli.recover import recover
@@ -49,8 +50,8 @@ app = typer.Typer(
     ),
 )
 VERBS = (
-    *(demo, profile, report, diagnose, what_if, capacity, compare, duel, gate, ops, summary),
-    *(attach, backends, export, recover, doctor, gpu_selftest),
+    *(demo, profile, report, diagnose, what_if, capacity, compare, history, duel, gate),
+    *(ops, summary, attach, backends, export, recover, doctor, gpu_selftest),
 )
 for verb in VERBS:
     app.command()(verb)
