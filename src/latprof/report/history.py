@@ -63,18 +63,18 @@ def headline(history: History) -> str:
 
 
 def where_text(before: Entry, after: Entry) -> str:
-    """Return at which commit something changed, and what to look at.
+    """Return between which commits something changed, and what to look at.
 
     >>> from latprof.analysis.history import Entry
     >>> entries = [Entry("runs/1", "2026-11-26", each * 10, False, 9) for each in ("a1", "b2")]
     >>> where_text(*entries)
-    'at commit b2b2b2b2 (git log a1a1a1a1..b2b2b2b2)'
+    'between commits a1a1a1a1 and b2b2b2b2: git log a1a1a1a1..b2b2b2b2'
     """
     if before.commit is None or after.commit is None:
         return f"from {after.created[:16]} on, at an unknown commit"
     if before.commit != after.commit:
-        one, other = before.commit[:8], after.commit[:8]
-        return f"at commit {commit_text(after)} (git log {one}..{other})"
+        commits = before.commit[:8], after.commit[:8]
+        return f"between commits {' and '.join(commits)}: git log {'..'.join(commits)}"
     if before.dirty or after.dirty:
         return f"within commit {commit_text(after)}: by what was not committed, or not by the code"
     return f"within commit {commit_text(after)}: not by the code"
@@ -89,6 +89,11 @@ def commit_text(entry: Entry) -> str:
 
 def _where(change: Change, history: History) -> str:
     return where_text(history.entries[change.before], history.entries[change.at])
+
+
+def _when(entry: Entry) -> str:
+    """Return month, day and time in short; the heading tells the years."""
+    return entry.created[5:16].replace("T", " ")
 
 
 def _q(q: float) -> str:
@@ -132,7 +137,7 @@ def _change_row(change: Change, history: History, divisor: float) -> Row:
     entry = history.entries[change.at]
     return Row(
         (
-            Words(entry.created[:16].replace("T", " ")),
+            Words(_when(entry)),
             Words(commit_text(entry)),
             Words(one_line(change.part)),
             Words(_q(change.q)),
@@ -148,8 +153,9 @@ def _notes(history: History) -> Iterator[str]:
     """Yield for each run at which something changed what else did."""
     for change in {each.at: each for each in history.changes}.values():
         software = "".join(f"; {each}" for each in change.software)
-        when = history.entries[change.at].created[:16].replace("T", " ")
-        yield one_line(f"{when}: {_where(change, history)}{software}.", _LONGEST)
+        yield one_line(
+            f"{_when(history.entries[change.at])}: {_where(change, history)}{software}.", _LONGEST
+        )
 
 
 def _levels(history: History) -> Table:
