@@ -62,7 +62,7 @@ class _Worker:
         return {}
 
     def _round(self, command: Mapping[str, Any]) -> dict[str, Any]:
-        return {"ns": self._seated().round(self._rows, command["first"], command["calls"])}
+        return self._seated().round(self._rows, command["first"], command["calls"])
 
     def _close(self, _command: Mapping[str, Any]) -> dict[str, Any]:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
