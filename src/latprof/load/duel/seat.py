@@ -99,9 +99,9 @@ class Seat:
         times_ns: list[int] = []
         with Recording() as recording:
             for at in [(first + step) % len(rows) for step in steps]:
-                call = recording.call()
+                recording.open()
                 began, time_ns = self._clocked(at, rows[at])
-                call.close()
+                recording.close()
                 began_ns.append(began)
                 times_ns.append(time_ns)
         spans = recording.spans(began_ns[LEAD:], times_ns[LEAD:])

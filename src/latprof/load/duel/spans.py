@@ -43,6 +43,7 @@ class Recording:
     def __init__(self) -> None:
         self._propagation = Propagation()
         self._rows = b"", b"", 0
+        self._request: core.Request | None = None
         self._calls = 0
 
     def __enter__(self) -> Self:
@@ -53,10 +54,19 @@ class Recording:
             self._propagation.install()
         return self
 
-    def call(self) -> core.Request:
-        """Open the next call; close it."""
+    def open(self) -> None:
+        """Begin the next call."""
+        self._request = core.Request(self._calls) if self._is_mine() else None
         self._calls += 1
-        return core.Request(self._calls - 1)
+
+    def close(self) -> None:
+        """End it."""
+        if self._request is not None:
+            self._request.close()
+
+    def _is_mine(self) -> bool:
+        """Whether what the core records is this round: the arm may begin a recording of its own."""
+        return self._ours and session.current is None
 
     def __exit__(
         self,
@@ -65,7 +75,7 @@ class Recording:
         traceback: TracebackType | None,
     ) -> None:
         self._propagation.remove()
-        if self._ours and session.current is None:  # else the arm has begun one of its own
+        if self._is_mine():
             core.stop()
             self._rows = core.drain()
 
