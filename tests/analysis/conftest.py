@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from latprof.analysis.gate import AGAIN, BASELINE, CANDIDATE
+from latprof.load import payload
+from latprof.load.duel import record
+from latprof.load.duel.model import open_duel
 from latprof.run.model import Validity, Verdict
 from latprof.run.schema import REQUESTS, SIGNALS, SPANS
 
@@ -91,3 +97,54 @@ def served():
         ]
 
     return make
+
+
+STARTS, ROUNDS, CALLS = 3, 20, 10
+
+
+@pytest.fixture
+def staged(tmp_path):
+    """Write a duel of a gate whose stages follow each other in each call.
+
+    Each arm is given as stage -> median self time in ns, `again` where it is not the baseline.
+    A stage in `seldom` runs in every second call only.
+    """
+
+    places = (tmp_path / str(number) for number in itertools.count())
+
+    def write(baseline, candidate, again=None, seldom=(), unrecorded=0):
+        place = next(places)
+        arms = {BASELINE: baseline, AGAIN: again or baseline, CANDIDATE: candidate}
+        calls, spans, at = [], [], 0
+        for arm, (name, stages) in enumerate(arms.items()):
+            payload.write(record.outputs_folder(place, arm), [{"y": np.ones(3)}])
+            rng = np.random.default_rng(len(name))
+            for start, number, call in np.ndindex(STARTS, ROUNDS, CALLS):
+                reached = 0
+                for stage, median_ns in stages.items():
+                    if stage in seldom and call % 2:
+                        continue
+                    own_ns = round(median_ns * np.exp(rng.normal(0, 0.005)))
+                    spans.append((at, stage, reached, reached + own_ns))
+                    reached += own_ns
+                calls.append((arm, start, number, 0, reached + 1))
+                at += 1
+        manifest = record.Manifest(
+            created="2026-01-01",
+            arms=[record.ArmRecord(name=name, target=name, unrecorded=unrecorded) for name in arms],
+            inputs=1,
+            made_up=False,
+            threads=1,
+            starts=STARTS,
+            rounds=ROUNDS,
+            calls=CALLS,
+            seed=0,
+            roundings=None,
+            environment={},
+        )
+        table = pa.table([*zip(*calls, strict=True)], schema=record.SCHEMA)
+        columns = zip(*spans, strict=True) if spans else ((), (), (), ())
+        record.write(place, manifest, table, record.spans_table(*columns))
+        return open_duel(place)
+
+    return write

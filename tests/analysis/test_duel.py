@@ -60,7 +60,8 @@ def written(tmp_path):
             roundings=roundings,
             environment={},
         )
-        record.write(tmp_path / "duel", manifest, table.cast(record.SCHEMA))
+        spans = record.spans_table([], [], [], [])
+        record.write(tmp_path / "duel", manifest, table.cast(record.SCHEMA), spans)
         return open_duel(tmp_path / "duel")
 
     return write

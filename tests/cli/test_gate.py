@@ -13,6 +13,7 @@ import pytest
 
 import latprof
 from latprof.cli.exits import ExitCode
+from latprof.recording import core
 
 SERVICE = """
 import time
@@ -47,6 +48,32 @@ def checkout(workplace):
     return write
 
 
+STAGED = """
+import time
+
+
+def spin(seconds):
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        pass
+
+
+class Service:
+    stages = ("tokenize", "forward")
+
+    def tokenize(self, text):
+        spin(0.002 * {slower})
+        return text.split()
+
+    def forward(self, words):
+        spin(0.006)
+        return len(words)
+
+    def predict(self, text):
+        return self.forward(self.tokenize(text))
+"""
+
+
 def words(baseline, candidate):
     return ("gate", "--baseline", baseline, "--candidate", candidate, *SHORT)
 
@@ -62,6 +89,23 @@ def test_a_slower_checkout_fails(cli, checkout):
     assert max(map(len, answer.out.splitlines())) <= 80
     assert 'failures="' in Path("gate.xml").read_text()
     assert answer.err.startswith("::error title=latprof gate FAIL::p50 fail: +")
+
+
+def test_a_stage_that_got_slower_is_named(cli, checkout):
+    old, new = (checkout(name).replace("make", "Service") for name in ("old", "new"))
+    Path("old/served.py").write_text(STAGED.format(slower=1))
+    Path("new/served.py").write_text(STAGED.format(slower=1.2))
+    answer = cli(*words(old, new), "--json", "--junit", "gate.xml")
+    told = json.loads(answer.out)
+    stages = {each["stage"]: each["candidate"][0] for each in told["stages"]}
+    assert list(stages) == ["tokenize", "forward"]
+    assert 1 / stages["tokenize"]["ratio"] > 1.1 > 1 / stages["forward"]["ratio"]
+    # A machine may be so unsteady that the baseline differs from itself: then nobody is judged.
+    if not any("differs from itself" in reason for reason in told["reasons"]):
+        assert answer.code == ExitCode.FAILED
+        assert stages["tokenize"]["verdict"] == "fail"
+        assert any(reason.startswith("tokenize p50 fail: +") for reason in told["reasons"])
+        assert 'name="tokenize p50"' in Path("gate.xml").read_text()
 
 
 def test_a_faster_checkout_is_never_failed_for_it(cli, checkout):
@@ -130,6 +174,18 @@ def test_a_python_without_latprof_is_told(cli, checkout, environment, monkeypatc
     answer = cli(*words(service, service), "--baseline-python", bare)
     assert answer.code == ExitCode.INVALID
     assert "install latprof for" in " ".join(answer.out.split())
+
+
+def test_arms_that_record_at_another_cost_are_not_compared(cli, checkout, environment):
+    service = checkout("old")
+    python = environment("other")
+    python.with_name("slow").write_text(f'#!/bin/sh\nLATPROF_CORE=plain exec {python} "$@"\n')
+    python.with_name("slow").chmod(0o755)
+    if core.KIND == "plain":
+        pytest.skip("no compiled core here: both record alike")
+    answer = cli(*words(service, service), "--candidate-python", python.with_name("slow"))
+    assert answer.code == ExitCode.INVALID
+    assert "has the plain recording core" in " ".join(answer.out.split())
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+import latprof
 from latprof.analysis.gate import held
 
 
@@ -20,6 +21,31 @@ def test_the_verdict_comes_first(gate):
 
 def test_it_says_what_this_machine_can_show(gate):
     assert "the baseline against itself shows that" in " ".join(str(gate).split())
+
+
+@pytest.fixture(scope="module")
+def staged():
+    def call(text):
+        with latprof.stage("<b>forward</b>\x1b[31m"):
+            return sum(at * 0 for at in range(20_000)) + len(text)
+
+    return held(call, call, ["ab", "abc"], starts=1, rounds=8, calls=5, progress=False)
+
+
+def test_each_stage_has_a_row_as_text(staged):
+    assert "self time of the candidate's stages" in str(staged)
+    row = next(line for line in str(staged).splitlines() if "<b>forward" in line and "%" in line)
+    assert "\x1b" not in row
+    assert len(row) <= 80
+    assert "<b>" not in staged.markdown()
+
+
+def test_plain_data_has_the_stages(staged):
+    (told,) = json.loads(json.dumps(staged.to_dict(), allow_nan=False))["stages"]
+    assert told["stage"].startswith("<b>forward")
+    assert [each["q"] for each in told["candidate"]] == [0.5, 0.95]
+    verdicts = {each["verdict"] for each in told["candidate"]}
+    assert verdicts <= ({None} if staged.hindered else {"pass", "fail", "inconclusive"})
 
 
 def test_markdown_says_the_same(gate):

@@ -9,6 +9,7 @@ import pytest
 
 from latprof.analysis.comparison import Decision, SpeedUp
 from latprof.analysis.gate import Outcome, held
+from latprof.analysis.stagechange import StageChange
 from latprof.report.pipeline import annotation, junit
 
 SLOWER = SpeedUp(0.5, 0.8, 0.78, 0.82, 0.001, 0.03, Decision.SLOWER, 0.02, None)
@@ -35,6 +36,14 @@ def test_junit_has_the_verdict_and_each_quantile(failed):
     assert "<b>&" in verdict.find("failure").get("message")
     assert p50.find("failure").get("message").startswith("p50 fail: +25.0 %")
     assert p95.find("system-out").text.startswith("p95 pass")
+
+
+def test_junit_has_a_case_for_each_stage(failed):
+    stage = StageChange("<forward>", (SAME,), (SLOWER,))
+    suite = ET.fromstring(junit(replace(failed, stages=(stage,))))  # noqa: S314 - written just now
+    case = suite[-1]
+    assert case.get("name") == "<forward> p50"
+    assert case.find("failure").get("message").startswith("<forward> p50 fail: +25.0 %")
 
 
 def test_junit_never_takes_inconclusive_for_a_pass(failed):

@@ -27,6 +27,7 @@ from latprof.errors import UsageError
 __all__ = [
     "EFFECT",
     "HOPELESS",
+    "PART",
     "TAIL_EFFECT",
     "Decision",
     "SpeedUp",
@@ -39,9 +40,13 @@ __all__ = [
 # verdict. Tails move more: with 5 % a model against itself is told apart in 1 to 3 % of trials.
 EFFECT = 0.03
 TAIL_EFFECT = 0.05
+PART = 0.01  # of the whole, on either side: a smaller part moves nothing that anybody waits for
 
 RESAMPLES = 2_000
 TAIL_RESAMPLES = 600  # each sorts all calls
+# The least p-value of n resamples is 2 / (n + 1). Holm multiplies it by the number of comparisons,
+# and the product has to have room below 5 %.
+_RESAMPLES_EACH = 80
 CONFIDENCE = 0.95
 HOPELESS = 100.0  # times as many rounds: nobody waits for those
 
@@ -115,7 +120,9 @@ class SpeedUp:
         )
 
 
-def speed_up(base: Rounds, other: Rounds, *, effect: float = EFFECT, seed: int = 0) -> SpeedUp:
+def speed_up(
+    base: Rounds, other: Rounds, *, effect: float = EFFECT, seed: int = 0, together: int = 1
+) -> SpeedUp:
     """Compare the medians of paired rounds.
 
     The estimate is the mean over starts of the median over rounds of the log ratio: the median
@@ -126,6 +133,7 @@ def speed_up(base: Rounds, other: Rounds, *, effect: float = EFFECT, seed: int =
         other: The same for the contender, round by round beside it.
         effect: Smallest relative difference that counts.
         seed: Of the resampling.
+        together: How many comparisons `adjusted` will take together.
 
     Raises:
         UsageError: The shapes differ, or there is nothing, or a time is not above 0.
@@ -138,7 +146,8 @@ def speed_up(base: Rounds, other: Rounds, *, effect: float = EFFECT, seed: int =
     """
     _check(base, other, dimensions=2)
     logs = np.log(base) - np.log(other)
-    starts, rounds = _draws(logs.shape[0], logs.shape[1], RESAMPLES, seed)
+    resamples = max(RESAMPLES, _RESAMPLES_EACH * together)
+    starts, rounds = _draws(logs.shape[0], logs.shape[1], resamples, seed)
     resampled = np.median(logs[starts[:, :, None], rounds], axis=2).mean(axis=1)
     return _judged(0.5, float(np.median(logs, axis=1).mean()), resampled, effect)
 
@@ -150,6 +159,7 @@ def tail_speed_ups(
     *,
     effect: float = TAIL_EFFECT,
     seed: int = 0,
+    together: int = 1,
 ) -> list[SpeedUp]:
     """Compare quantiles of the pooled calls; pairs of rounds are resampled as wholes.
 
@@ -165,13 +175,15 @@ def tail_speed_ups(
         qs: Which quantiles.
         effect: Smallest relative difference that counts.
         seed: Of the resampling.
+        together: How many comparisons `adjusted` will take together.
 
     Raises:
         UsageError: The shapes differ, or there is nothing, or a time is not above 0.
     """
     _check(base, other, dimensions=3)
     ranks = [nearest_rank(base.size, q) - 1 for q in qs]
-    starts, rounds = _draws(base.shape[0], base.shape[1], TAIL_RESAMPLES, seed)
+    resamples = max(TAIL_RESAMPLES, _RESAMPLES_EACH * together)
+    starts, rounds = _draws(base.shape[0], base.shape[1], resamples, seed)
     logs = _quantile_logs(base, ranks) - _quantile_logs(other, ranks)
     resampled = np.array(
         [

@@ -6,14 +6,23 @@ show at this hour, from the very rounds that the candidate is judged by.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from latprof.analysis.callstages import stages_of_calls
 from latprof.analysis.comparison import Decision, SpeedUp
 from latprof.analysis.duel import interruption
 from latprof.analysis.parity import Agreement, Parity
+from latprof.analysis.stagechange import (
+    APPEARED,
+    VANISHED,
+    Changes,
+    StageChange,
+    changes,
+    comparable,
+)
 from latprof.analysis.verdict import agreement, needed_text
 from latprof.load.duel.contest import duel as hold
 from latprof.run.answer import Answer
@@ -26,15 +35,18 @@ __all__ = [
     "BASELINE",
     "CANDIDATE",
     "Gate",
+    "Judged",
     "Outcome",
     "change_text",
+    "changed_text",
     "detectable_text",
     "gated",
     "held",
+    "judgements",
     "verdict",
 ]
 
-BASELINE, AGAIN, CANDIDATE = "baseline", "baseline again", "candidate"
+BASELINE, AGAIN, CANDIDATE = _ARMS = "baseline", "baseline again", "candidate"
 
 
 class Outcome(StrEnum):
@@ -50,11 +62,13 @@ class Gate(Answer):
     """What a gate found.
 
     Attributes:
-        outcome: `fail` where the p50 or p95 of a call is slower by more than counts, or the
-            answers are others; `pass` where neither can be; else `inconclusive`.
+        outcome: `fail` where the p50 or p95 of a call or of a stage is slower by more than
+            counts, or the answers are others; `pass` where none can be; else `inconclusive`.
         reasons: Why, each in words.
-        against_itself: The baseline against itself, at p50 and p95.
-        candidate: The candidate against the baseline, at p50 and p95.
+        against_itself: Whole calls of the baseline against itself, at p50 and p95.
+        candidate: Those of the candidate against the baseline, at p50 and p95.
+        stages: The stages that both have, in the order of the baseline.
+        unjudged: Why other stages are not judged by themselves, by name.
         parity: Whether the candidate answers as the baseline does; None where an arm failed.
         duel: What was measured.
         hindered: Whether something kept it from judging the speed of the candidate.
@@ -66,6 +80,8 @@ class Gate(Answer):
     reasons: tuple[str, ...]
     against_itself: tuple[SpeedUp, ...]
     candidate: tuple[SpeedUp, ...]
+    stages: tuple[StageChange, ...]
+    unjudged: Mapping[str, str]
     parity: Parity | None
     duel: Duel
     hindered: bool
@@ -92,25 +108,104 @@ def gated(duel: Duel) -> Gate:
     """Judge the candidate of a duel that `held` made.
 
     Slower by more than counts, and surely slower at all, fails; surely not slower by so much
-    passes (Kalibera and Jones, ISMM 2013, on starts as a level of their own). A machine that tells
-    the baseline from itself judges nobody.
+    passes (Kalibera and Jones, ISMM 2013, on starts as a level of their own). Whole calls and
+    stages are judged together (Holm, Scandinavian Journal of Statistics 6, 1979). A machine that
+    tells the baseline from itself judges nobody; one that does so in a stage, not that stage.
 
     Args:
         duel: A finished duel of the three arms.
     """
-    found, parities = duel.judgement.speed_ups, duel.judgement.parities
-    itself, judged = found.get(AGAIN, ())[:2], found.get(CANDIDATE, ())[:2]
-    parity = parities[CANDIDATE] if len(duel.finished) == len(duel.manifest.arms) else None
+    parities = duel.judgement.parities
+    complete = len(duel.finished) == len(duel.manifest.arms)
+    itself, judged, stages, unjudged = _compared(duel, complete=complete)
+    parity = parities[CANDIDATE] if complete else None
     wrong = parity is not None and _disagree(parity) and not _disagree(parities[AGAIN])
-    reasons = tuple(_hindrances(duel, itself, judged))
-    hindered = bool(reasons)
-    outcome = Outcome.INCONCLUSIVE if hindered else _outcome(judged)
-    if parity is not None:
-        calls = duel.latencies(BASELINE).size
-        changes = () if hindered else tuple(change_text(each, calls) for each in judged)
-        reasons = (*reasons, *changes, _answers(parity, wrong=wrong))
-    outcome = Outcome.FAIL if wrong else outcome
-    return Gate(outcome, reasons, itself, judged, parity, duel, hindered)
+    hindrances = tuple(_hindrances(duel, itself.whole, judged.whole))
+    gate = Gate(
+        outcome=Outcome.INCONCLUSIVE,
+        reasons=hindrances,
+        against_itself=itself.whole,
+        candidate=judged.whole,
+        stages=stages,
+        unjudged=unjudged,
+        parity=parity,
+        duel=duel,
+        hindered=bool(hindrances),
+    )
+    told = tuple(_reasons(gate))
+    answers = () if parity is None else (_answers(parity, wrong=wrong),)
+    outcome = Outcome.FAIL if wrong else _outcome(gate)
+    return replace(gate, outcome=outcome, reasons=(*hindrances, *told, *answers))
+
+
+def _compared(
+    duel: Duel, *, complete: bool
+) -> tuple[Changes, Changes, tuple[StageChange, ...], dict[str, str]]:
+    """Return the baseline against itself, the candidate against it, and the stages of both."""
+    nothing = Changes((), {})
+    if not complete or not duel.judgement.speed_ups:
+        return nothing, nothing, (), {}
+    lost = any(arm.unrecorded for arm in duel.manifest.arms)
+    own = {arm: {} for arm in _ARMS} if lost else stages_of_calls(duel)
+    names, unjudged = comparable(duel.latencies(BASELINE), *(own[arm] for arm in _ARMS))
+    base, again, candidate = ((arm, own[arm]) for arm in _ARMS)
+    itself, judged = (changes(duel, base, other, names) for other in (again, candidate))
+    stages = tuple(StageChange(e, itself.stages[e], judged.stages[e]) for e in names)
+    return itself, judged, stages, unjudged
+
+
+class Judged(NamedTuple):
+    """What one quantile of whole calls or of a stage says of the candidate.
+
+    Attributes:
+        stage: Its name; empty for whole calls.
+        q: Which quantile.
+        outcome: What follows.
+        text: The same in words.
+    """
+
+    stage: str
+    q: float
+    outcome: Outcome
+    text: str
+
+
+def judgements(gate: Gate) -> Iterator[Judged]:
+    """Yield what is judged, whole calls first; nothing of a gate that was hindered."""
+    if gate.hindered:
+        return
+    calls = gate.duel.latencies(BASELINE).size
+    for found in gate.candidate:
+        yield Judged("", found.q, verdict(found), change_text(found, calls))
+    for each in gate.stages:
+        for itself, found in zip(each.against_itself, each.candidate, strict=True):
+            yield _judged(each.stage, itself, found, calls)
+
+
+def _judged(stage: str, itself: SpeedUp, found: SpeedUp, calls: int) -> Judged:
+    if not _unsteady(itself):
+        return Judged(stage, found.q, verdict(found), f"{stage} {change_text(found, calls)}")
+    text = f"{stage} p{100 * found.q:g} {Outcome.INCONCLUSIVE}: the baseline differs from itself"
+    return Judged(stage, found.q, Outcome.INCONCLUSIVE, f"{text} by {changed_text(itself)}")
+
+
+def _reasons(gate: Gate) -> Iterator[str]:
+    """Yield what speaks against the candidate first; of stages that pass, nothing."""
+    each = list(judgements(gate))
+    for outcome in (Outcome.FAIL, Outcome.INCONCLUSIVE):
+        yield from (one.text for one in each if one.outcome is outcome)
+    yield from (one.text for one in each if one.outcome is Outcome.PASS and not one.stage)
+    for stage, why in gate.unjudged.items():
+        if why in (APPEARED, VANISHED):
+            yield f"{stage} {why}"
+    if lost := [arm for arm in gate.duel.manifest.arms if arm.unrecorded]:
+        told = ", ".join(f"{arm.unrecorded} of the {arm.name}" for arm in lost)
+        yield f"stages cannot be judged: rounds were not recorded ({told})"
+
+
+def _unsteady(itself: SpeedUp) -> bool:
+    """Whether the baseline is told from itself."""
+    return itself.decision in (Decision.FASTER, Decision.SLOWER)
 
 
 def _hindrances(duel: Duel, itself: Sequence[SpeedUp], judged: Sequence[SpeedUp]) -> Iterator[str]:
@@ -122,8 +217,9 @@ def _hindrances(duel: Duel, itself: Sequence[SpeedUp], judged: Sequence[SpeedUp]
     elif not failed and not (itself and judged):
         yield "too few rounds to compare"
     for each in itself:
-        if each.decision in (Decision.FASTER, Decision.SLOWER):
-            yield f"the baseline differs from itself by {_changed(each)}: this machine is unsteady"
+        if _unsteady(each):
+            told = f"the baseline differs from itself by {changed_text(each)}"
+            yield f"{told}: this machine is unsteady"
 
 
 def _disagree(parity: Parity) -> bool:
@@ -136,15 +232,16 @@ def _answers(parity: Parity, *, wrong: bool) -> str:
     return agreement(parity)
 
 
-def _outcome(judged: Sequence[SpeedUp]) -> Outcome:
-    each = [verdict(found) for found in judged]
+def _outcome(gate: Gate) -> Outcome:
+    each = [one.outcome for one in judgements(gate)]
     if Outcome.FAIL in each:
         return Outcome.FAIL
-    return Outcome.INCONCLUSIVE if Outcome.INCONCLUSIVE in each else Outcome.PASS
+    unknown = gate.hindered or any(arm.unrecorded for arm in gate.duel.manifest.arms)
+    return Outcome.INCONCLUSIVE if unknown or Outcome.INCONCLUSIVE in each else Outcome.PASS
 
 
 def verdict(found: SpeedUp) -> Outcome:
-    """Return what one quantile says of the candidate."""
+    """Return what one quantile says of the candidate, taken by itself."""
     if found.decision is Decision.SLOWER:
         return Outcome.FAIL
     return Outcome.PASS if found.low > 1 / (1 + found.effect) else Outcome.INCONCLUSIVE
@@ -162,11 +259,14 @@ def change_text(found: SpeedUp, calls: int) -> str:
     'p50 fail: +25.0 % [+22.0, +28.2], where +3 % counts'
     """
     said = verdict(found)
-    text = f"p{100 * found.q:g} {said}: {_changed(found)}, where +{100 * found.effect:g} % counts"
+    text = (
+        f"p{100 * found.q:g} {said}: {changed_text(found)}, where +{100 * found.effect:g} % counts"
+    )
     return f"{text}; {needed_text(found.more, calls)}" if said is Outcome.INCONCLUSIVE else text
 
 
-def _changed(found: SpeedUp) -> str:
+def changed_text(found: SpeedUp) -> str:
+    """Return by how much a time changed, as `+25.0 % [+22.0, +28.2]`."""
     middle, low, high = (100 * (1 / each - 1) for each in (found.ratio, found.high, found.low))
     return f"{middle:+.1f} % [{low:+.1f}, {high:+.1f}]"
 

@@ -23,7 +23,14 @@ import numpy.typing as npt
 from scipy.special import ndtr
 
 from latprof.analysis.blocks import load_spans
-from latprof.analysis.comparison import EFFECT, TAIL_EFFECT, Decision, SpeedUp, adjusted
+from latprof.analysis.comparison import (
+    EFFECT,
+    PART,
+    TAIL_EFFECT,
+    Decision,
+    SpeedUp,
+    adjusted,
+)
 from latprof.analysis.measured import load_measured
 from latprof.analysis.parts import TOTAL, columns_of_requests
 from latprof.analysis.quantiles import quantiles
@@ -51,7 +58,6 @@ START = 0.0124
 """Standard deviation of the log ratio of two starts."""
 
 _Z = 1.96
-_PART = 0.01  # of the total, in either run: a smaller part moves nothing that anybody waits for
 MACHINE = (
     ("cpu", "model"),
     ("cpu", "logical_cores"),
@@ -162,13 +168,13 @@ def parts_that_count(run: Run) -> dict[str, Int64s]:
         raise UsageError(f"{run.path} has no measured request: record a longer run")
     total = requests.latency_ns
     columns = {TOTAL: total} | dict(columns_of_requests(load_spans(run, requests), requests))
-    return {part: own for part, own in columns.items() if own.sum() >= _PART * total.sum()}
+    return {part: own for part, own in columns.items() if own.sum() >= PART * total.sum()}
 
 
 def _absence(part: str, base: Mapping[str, Int64s], candidate: Mapping[str, Int64s]) -> str:
     for side, name in ((base, "base"), (candidate, "candidate")):
         if part not in side:
-            return f"takes less than {100 * _PART:g} % of the {name}"
+            return f"takes less than {100 * PART:g} % of the {name}"
     return ""
 
 

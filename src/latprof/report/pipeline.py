@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from latprof.analysis.gate import Outcome, change_text, verdict
+from latprof.analysis.gate import Outcome, judgements
 from latprof.report.document import one_line
 
 if TYPE_CHECKING:
@@ -19,11 +19,12 @@ _ELEMENTS = {Outcome.INCONCLUSIVE: "error", Outcome.FAIL: "failure"}
 
 
 def junit(gate: Gate) -> str:
-    """Return a gate as JUnit XML: a test for the verdict, and one for each quantile.
+    """Return a gate as JUnit XML: a test for the verdict, and one for each quantile of each part.
 
     What is inconclusive is an `error` there: JUnit has no third answer, and it is no pass.
     """
-    cases = [("verdict", gate.outcome, "; ".join(gate.reasons)), *_quantiles(gate)]
+    cases = [("verdict", gate.outcome, "; ".join(gate.reasons))]
+    cases += [(f"{e.stage} p{100 * e.q:g}".strip(), e.outcome, e.text) for e in judgements(gate)]
     suite = ET.Element("testsuite", name="latprof gate", tests=str(len(cases)))
     for element in ("failure", "error"):
         count = sum(_ELEMENTS.get(outcome) == element for _, outcome, _ in cases)
@@ -34,16 +35,8 @@ def junit(gate: Gate) -> str:
     return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _quantiles(gate: Gate) -> list[tuple[str, Outcome, str]]:
-    """Return what each quantile says; none of them where the gate judges nobody."""
-    if gate.hindered:
-        return []
-    calls = gate.duel.manifest.made * gate.duel.manifest.calls
-    return [(f"p{100 * e.q:g}", verdict(e), change_text(e, calls)) for e in gate.candidate]
-
-
 def _add(suite: ET.Element, name: str, outcome: Outcome, said: str) -> None:
-    case = ET.SubElement(suite, "testcase", classname="latprof.gate", name=name)
+    case = ET.SubElement(suite, "testcase", classname="latprof.gate", name=one_line(name, _LONGEST))
     if element := _ELEMENTS.get(outcome):
         ET.SubElement(case, element, message=said)
     else:

@@ -11,6 +11,7 @@ import pytest
 
 import latprof
 from latprof.errors import RunFormatError, UsageError
+from latprof.load.duel import record
 from latprof.load.duel.model import open_duel
 
 
@@ -49,7 +50,19 @@ def test_a_changed_manifest_is_refused(folder, change):
         open_duel(folder)
 
 
-@pytest.mark.parametrize("name", ["duel.json", "calls.parquet", "outputs/0/index.json"])
+def test_a_folder_of_an_older_latprof_is_refused_with_what_to_do(folder):
+    """Until format 2 no spans were kept."""
+    path = folder / "duel.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format": 1}))
+    (folder / "spans.parquet").unlink()
+    with pytest.raises(RunFormatError, match="is of format 1; this latprof reads 2: hold the duel"):
+        open_duel(folder)
+
+
+FILES = ["duel.json", "calls.parquet", "spans.parquet", "outputs/0/index.json"]
+
+
+@pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("content", [None, b"", b"\x00" * 40])
 def test_a_missing_or_damaged_file_is_refused(folder, name, content):
     (folder / name).unlink()
@@ -75,9 +88,27 @@ def test_calls_out_of_order_are_refused(folder):
         open_duel(folder)
 
 
-def test_other_columns_are_refused(folder):
-    table = pq.read_table(folder / "calls.parquet")
-    pq.write_table(table.drop_columns(["turn"]), folder / "calls.parquet")
+@pytest.mark.parametrize(
+    ("spans", "said"),
+    [
+        ([(72, "a", 0, 0)], "of no call"),
+        ([(-1, "a", 0, 0)], "of no call"),
+        ([(1, "a", 0, 0), (0, "a", 0, 0)], "out of order"),
+        ([(0, "a", -1, 0)], "outside their calls"),
+        ([(0, "a", 1, 0)], "outside their calls"),
+        ([(0, "a", 0, 1 << 60)], "outside their calls"),
+    ],
+)
+def test_spans_that_cannot_be_are_refused(folder, spans, said):
+    pq.write_table(record.spans_table(*zip(*spans, strict=True)), folder / "spans.parquet")
+    with pytest.raises(RunFormatError, match=said):
+        open_duel(folder)
+
+
+@pytest.mark.parametrize(("file", "column"), [("calls", "turn"), ("spans", "stage")])
+def test_other_columns_are_refused(folder, file, column):
+    table = pq.read_table(folder / f"{file}.parquet")
+    pq.write_table(table.drop_columns([column]), folder / f"{file}.parquet")
     with pytest.raises(RunFormatError, match="other columns"):
         open_duel(folder)
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from itertools import chain, product, takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -170,6 +170,14 @@ def _contender(arm: Arm) -> Contender:
     return contender
 
 
+class _Measured(NamedTuple):
+    """A round of an arm: its turn, the latency of each call, and their spans."""
+
+    turn: int
+    latency_ns: Sequence[int]
+    spans: pa.Table
+
+
 @dataclass
 class _Contest:
     """A duel being held."""
@@ -182,7 +190,7 @@ class _Contest:
     table: Mapping[str, Any] | None
     made_up: bool = False
     calls: int = 0
-    measured: dict[tuple[int, int, int], tuple[int, Sequence[int]]] = field(default_factory=dict)
+    measured: dict[tuple[int, int, int], _Measured] = field(default_factory=dict)
 
     def hold(self, folder: Path, *, hidden: bool) -> None:
         """Go through all starts.
@@ -246,9 +254,9 @@ class _Contest:
         for number in range(self.plan.rounds):
             first = number * self.calls % rows
             for turn, at in enumerate(rng.permutation(len(self.contenders))):
-                times_ns = self.contenders[at].round(first, self.calls, self.limits)
-                if times_ns is not None:
-                    self.measured[int(at), start, number] = turn, times_ns
+                if found := self.contenders[at].round(first, self.calls, self.limits):
+                    spans = record.spans_table(*(found.spans or ((), (), (), ())))
+                    self.measured[int(at), start, number] = _Measured(turn, found.latency_ns, spans)
             bar.update()
 
     def _finished(self) -> list[int]:
@@ -271,12 +279,13 @@ class _Contest:
             for at, start, number in self.measured
             if at in finished and start * rounds + number < made
         )
-        counts = [len(self.measured[key][1]) for key in kept]
+        each = [self.measured[key] for key in kept]
+        counts = [len(one.latency_ns) for one in each]
         columns = [np.repeat([key[part] for key in kept], counts) for part in range(3)]
-        turns = np.repeat([self.measured[key][0] for key in kept], counts)
-        times_ns = [ns for key in kept for ns in self.measured[key][1]]
+        turns = np.repeat([one.turn for one in each], counts)
+        times_ns = [ns for one in each for ns in one.latency_ns]
         calls = pa.table([*columns, turns, times_ns], schema=record.SCHEMA)
-        record.write(folder, self._manifest(), calls)
+        record.write(folder, self._manifest(), calls, _joined([one.spans for one in each], counts))
 
     def _manifest(self) -> record.Manifest:
         counted, made = self._roundings(), self.made()
@@ -299,6 +308,14 @@ class _Contest:
         files = {Path(each.arm.model) for each in self._standing() if each.arm.model}
         found = [counted for file in sorted(files) if (counted := roundings(file))]
         return max(found, key=lambda each: (each.terms, each.stores), default=None)
+
+
+def _joined(spans: Sequence[pa.Table], calls: Sequence[int]) -> pa.Table:
+    """Return the spans of all rounds, their calls numbered through."""
+    whole = pa.concat_tables([record.spans_table((), (), (), ()), *spans]).unify_dictionaries()
+    before = np.cumsum(calls) - calls
+    numbers = whole["call"].to_numpy() + np.repeat(before, [each.num_rows for each in spans])
+    return whole.set_column(0, record.SPAN_SCHEMA.field(0), pa.array(numbers, pa.int64()))
 
 
 def _reasons(contenders: Sequence[Contender]) -> str:

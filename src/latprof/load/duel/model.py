@@ -40,7 +40,7 @@ class Duel(Answer):
 
     def __init__(self, path: Path, *, temporary: bool = False) -> None:
         self.path = path
-        self._manifest, self._calls, self._outputs = record.read(path)
+        self._manifest, self._calls, self._spans, self._outputs = record.read(path)
         if temporary:
             weakref.finalize(self, shutil.rmtree, path, ignore_errors=True)
 
@@ -60,12 +60,21 @@ class Duel(Answer):
         Of an interrupted duel, these are the starts that were completed; where that is none, the
         rounds of the first.
         """
+        return self.of_arm(arm, self._column("latency_ns"))
+
+    def of_arm(self, arm: str, values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return what belongs to a finished arm, in the shape and with the calls of `latencies`.
+
+        Args:
+            arm: Its name.
+            values: One for each row of `calls`, shape `(n,)`.
+        """
         mine = self._column("arm") == self._index(arm)
         m = self._manifest
         rounds = min(m.rounds, m.made)
         starts = m.made // rounds
-        calls_ns = self._column("latency_ns")[mine][: starts * rounds * m.calls]
-        shaped: npt.NDArray[np.int64] = calls_ns.reshape((starts, rounds, m.calls))
+        kept = values[mine][: starts * rounds * m.calls]
+        shaped: npt.NDArray[np.int64] = kept.reshape((starts, rounds, m.calls))
         return shaped
 
     def outputs(self, arm: str) -> list[dict[str, npt.NDArray[Any]]]:
@@ -79,6 +88,11 @@ class Duel(Answer):
         names = [arm.name for arm in self._manifest.arms]
         frame["arm"] = [names[at] for at in frame["arm"]]
         return frame
+
+    @property
+    def spans(self) -> pa.Table:
+        """One row a span: `call`, its row in `calls`, `stage`, and `start_ns`, `end_ns` in it."""
+        return self._spans
 
     @functools.cached_property
     def judgement(self) -> Any:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from latprof import __version__
 from latprof.errors import TargetError, UsageError
 from latprof.load.isolation.process import Process, source_of_latprof
+from latprof.recording import core
 from latprof.run.text import one_line
 
 if TYPE_CHECKING:
@@ -90,13 +91,19 @@ class ArmProcess:
 
         Raises:
             TargetError: It is not, in time.
-            UsageError: Its latprof is of another version.
+            UsageError: Its latprof is of another version, or records in another way.
         """
-        there = self._answer(_STARTING, timeout_s).get("latprof")
+        said = self._answer(_STARTING, timeout_s)
+        there = said.get("latprof")
         if there != __version__:
             raise UsageError(
                 f"{self._python} has latprof {there or 'of an older version'}, this is "
                 f"{__version__}: install this one there"
+            )
+        if said.get("core") != core.KIND:  # one takes many times as long to record a stage
+            raise UsageError(
+                f"{self._python} has the {said.get('core')} recording core, this is the "
+                f"{core.KIND} one: install latprof there as here, or set LATPROF_CORE=plain"
             )
 
     def ask(self, what: str, timeout_s: float, **more: Any) -> dict[str, Any]:

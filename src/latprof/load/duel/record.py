@@ -1,13 +1,15 @@
-"""A duel as a folder: `duel.json`, `calls.parquet`, and what each arm answered in `outputs/`."""
+"""A duel as a folder: `duel.json`, its calls, their spans, and the arms' answers in `outputs/`."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -24,12 +26,14 @@ __all__ = [
     "Manifest",
     "outputs_folder",
     "read",
+    "spans_table",
     "write",
 ]
 
 FILE = "duel.json"
 CALLS = "calls.parquet"
-FORMAT = 1
+SPANS = "spans.parquet"
+FORMAT = 2
 FEWEST_ROUNDS = 6  # an interval of a median at 95 % takes as many
 _LIMIT_BYTES = 16 << 20
 _LIMIT_ROWS = 1 << 26
@@ -41,6 +45,14 @@ SCHEMA = pa.schema(
         pa.field("round", pa.int32(), nullable=False),
         pa.field("turn", pa.int16(), nullable=False),
         pa.field("latency_ns", pa.int64(), nullable=False),
+    ]
+)
+SPAN_SCHEMA = pa.schema(
+    [
+        pa.field("call", pa.int64(), nullable=False),  # its row in calls.parquet
+        pa.field("stage", pa.dictionary(pa.int32(), pa.string()), nullable=False),
+        pa.field("start_ns", pa.int64(), nullable=False),  # since the call began
+        pa.field("end_ns", pa.int64(), nullable=False),
     ]
 )
 
@@ -57,6 +69,7 @@ class ArmRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         first_ns: For each start, the first call.
         shapes_ns: For each start, the first call with each further shape.
         memory_bytes: For each start, the most that its process held.
+        unrecorded: Rounds whose spans are not known.
         reason: Why it failed; empty where it did not.
     """
 
@@ -68,6 +81,7 @@ class ArmRecord(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     first_ns: list[int] = []
     shapes_ns: list[list[int]] = []
     memory_bytes: list[int] = []
+    unrecorded: int = 0
     reason: str = ""
 
 
@@ -121,7 +135,15 @@ def outputs_folder(folder: Path, arm: int) -> Path:
     return folder / "outputs" / str(arm)
 
 
-def write(folder: Path, manifest: Manifest, calls: pa.Table) -> None:
+def spans_table(
+    calls: Sequence[int], stages: Sequence[str], start_ns: Sequence[int], end_ns: Sequence[int]
+) -> pa.Table:
+    """Return spans as a table: the stages by their names, all else as in `SPAN_SCHEMA`."""
+    names = pa.array(stages, pa.string()).dictionary_encode()
+    return pa.table([calls, names, start_ns, end_ns], schema=SPAN_SCHEMA)
+
+
+def write(folder: Path, manifest: Manifest, calls: pa.Table, spans: pa.Table) -> None:
     """Write the tables, and duel.json last: a folder cut short is no duel.
 
     Raises:
@@ -129,20 +151,24 @@ def write(folder: Path, manifest: Manifest, calls: pa.Table) -> None:
     """
     with refusals(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / CALLS) as file:
-        pq.write_table(calls, file, compression="zstd")
+    for name, table in {CALLS: calls, SPANS: spans}.items():
+        with replacing(folder / name) as file:
+            pq.write_table(table, file, compression="zstd")
     with replacing(folder / FILE) as file:
         file.write(msgspec.json.format(msgspec.json.encode(manifest), indent=1))
 
 
-def read(folder: Path) -> tuple[Manifest, pa.Table, list[list[dict[str, Any]]]]:
-    """Return manifest, calls, and outputs by arm; each is checked.
+def read(folder: Path) -> tuple[Manifest, pa.Table, pa.Table, list[list[dict[str, Any]]]]:
+    """Return manifest, calls, spans, and outputs by arm; each is checked.
 
     Raises:
         RunFormatError: Something is missing, damaged, or not what `write` writes.
     """
     manifest = _manifest(folder / FILE)
-    calls = _calls(folder / CALLS, manifest)
+    calls = _table(folder / CALLS, SCHEMA)
+    _check_counts(folder / CALLS, manifest, calls)
+    spans = _table(folder / SPANS, SPAN_SCHEMA)
+    _check_spans(folder / SPANS, spans, calls["latency_ns"].to_numpy())
     finished = [at for at, arm in enumerate(manifest.arms) if not arm.reason]
     outputs: list[list[dict[str, Any]]] = [[] for _ in manifest.arms]
     for at in finished:
@@ -151,7 +177,7 @@ def read(folder: Path) -> tuple[Manifest, pa.Table, list[list[dict[str, Any]]]]:
             raise RunFormatError(outputs_folder(folder, at), "holds something else than outputs")
     if len({len(outputs[at]) for at in finished}) > 1:
         raise RunFormatError(folder / "outputs", "the arms answered to different inputs")
-    return manifest, calls, outputs
+    return manifest, calls, spans, outputs
 
 
 def _manifest(path: Path) -> Manifest:
@@ -163,7 +189,8 @@ def _manifest(path: Path) -> Manifest:
     except msgspec.MsgspecError as error:
         raise RunFormatError(path, one_line(error)) from error
     if manifest.format != FORMAT:
-        raise RunFormatError(path, f"is of format {manifest.format}; this latprof reads {FORMAT}")
+        told = f"is of format {manifest.format}; this latprof reads {FORMAT}: hold the duel again"
+        raise RunFormatError(path, told)
     if min(manifest.starts, manifest.rounds, manifest.calls) < 1 or not manifest.arms:
         raise RunFormatError(path, "counts no arms, starts, rounds or calls")
     if not 1 <= manifest.made <= manifest.planned:
@@ -171,7 +198,7 @@ def _manifest(path: Path) -> Manifest:
     return manifest
 
 
-def _calls(path: Path, manifest: Manifest) -> pa.Table:
+def _table(path: Path, schema: pa.Schema) -> pa.Table:
     require_regular(path)
     try:
         if pq.read_metadata(path).num_rows > _LIMIT_ROWS:
@@ -179,10 +206,19 @@ def _calls(path: Path, manifest: Manifest) -> pa.Table:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
         raise RunFormatError(path, f"cannot be read: {one_line(error)}") from error
-    if not table.schema.equals(SCHEMA):
+    if not table.schema.equals(schema):
         raise RunFormatError(path, "has other columns than a duel has")
-    _check_counts(path, manifest, table)
     return table
+
+
+def _check_spans(path: Path, spans: pa.Table, latency_ns: npt.NDArray[np.int64]) -> None:
+    if any(column.null_count for column in spans.columns):
+        raise RunFormatError(path, "has gaps")
+    call, start, end = (spans[name].to_numpy() for name in ("call", "start_ns", "end_ns"))
+    if not (np.all(np.diff(call) >= 0) and np.all((call >= 0) & (call < latency_ns.size))):
+        raise RunFormatError(path, "has spans of no call, or out of order: see its column call")
+    if not np.all((start >= 0) & (start <= end) & (end <= latency_ns[call])):
+        raise RunFormatError(path, "has spans outside their calls")
 
 
 def _check_counts(path: Path, manifest: Manifest, table: pa.Table) -> None:

@@ -20,6 +20,7 @@ from latprof.errors import (
     ModelFormatError,
     UsageError,
 )
+from latprof.load.duel.spans import Recording
 from latprof.load.payload import leaves, signature
 from latprof.run.text import one_line
 
@@ -86,20 +87,36 @@ class Seat:
         later = sorted(times_ns[len(times_ns) // 2 :])
         return {"calls": len(times_ns), "median_ns": later[len(later) // 2]}
 
-    def round(self, rows: Sequence[Any], first: int, calls: int) -> list[int]:
-        """Return the latency of `calls` calls in ns, on the rows from `first` on, over and over."""
-        for step in range(LEAD):
-            at = (first + step) % len(rows)
-            self._timed(at, rows[at])
-        order = [(first + step) % len(rows) for step in range(calls)]
-        return [self._timed(at, rows[at]) for at in order]
+    def round(self, rows: Sequence[Any], first: int, calls: int) -> dict[str, Any]:
+        """Make `calls` calls, on the rows from `first` on, over and over.
+
+        Returns:
+            `ns`, the latency of each, and `spans`, a `Spans` as a mapping; None where those are
+            not known.
+        """
+        steps = [*range(LEAD), *range(calls)]
+        began_ns: list[int] = []
+        times_ns: list[int] = []
+        with Recording() as recording:
+            for at in [(first + step) % len(rows) for step in steps]:
+                recording.open()
+                began, time_ns = self._clocked(at, rows[at])
+                recording.close()
+                began_ns.append(began)
+                times_ns.append(time_ns)
+        spans = recording.spans(began_ns[LEAD:], times_ns[LEAD:])
+        return {"ns": times_ns[LEAD:], "spans": None if spans is None else spans._asdict()}
 
     def _timed(self, at: int, row: Any) -> int:
+        return self._clocked(at, row)[1]
+
+    def _clocked(self, at: int, row: Any) -> tuple[int, int]:
+        """Return when a call began, and how long it took."""
         call, clock = self.call, time.perf_counter_ns
         try:
             began_ns = clock()
             call(row)
-            return clock() - began_ns
+            return began_ns, clock() - began_ns
         except Exception as error:
             raise _failure(at, error) from error
 
@@ -160,6 +177,7 @@ def _reference(arm: Mapping[str, Any]) -> Seat:
     target = resolve(service.target)
     if target.is_async:
         raise UsageError(f"{arm['reference']} is a coroutine function: a duel takes plain calls")
+    target.instrumented().__enter__()  # for as long as the process lives
     return Seat(target.call, {"target": arm["reference"]}, (), service.close)
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from latprof.errors import LatprofError
 from latprof.load import payload
@@ -15,8 +15,9 @@ from latprof.load.duel.arm import Arm
 from latprof.load.duel.process import ArmProcess
 from latprof.load.duel.record import ArmRecord
 from latprof.load.duel.seat import REFUSALS, seated_here
+from latprof.load.duel.spans import Spans
 
-__all__ = ["Contender", "Limits", "alive"]
+__all__ = ["Contender", "Limits", "Round", "alive"]
 
 PARITY_INPUTS = 32
 
@@ -32,6 +33,18 @@ class Limits:
 
     load_s: float = 600.0
     answer_s: float = 60.0
+
+
+class Round(NamedTuple):
+    """What an arm measured in one round.
+
+    Attributes:
+        latency_ns: Of each call.
+        spans: Those of the calls; None where they are not known.
+    """
+
+    latency_ns: Sequence[int]
+    spans: Spans | None
 
 
 class _Place(Protocol):
@@ -58,7 +71,7 @@ class _Here:
             return {}
         if what == "warm":
             return dict(self._seat.warm(self.rows))
-        return {"ns": self._seat.round(self.rows, more["first"], more["calls"])}
+        return self._seat.round(self.rows, more["first"], more["calls"])
 
     def pause(self) -> None: ...
 
@@ -135,10 +148,14 @@ class Contender:
         else:
             self.ask("open", limits.answer_s, folder=str(place))
 
-    def round(self, first: int, calls: int, limits: Limits) -> Sequence[int] | None:
-        """Return the latencies of one round in ns; None where the arm failed."""
+    def round(self, first: int, calls: int, limits: Limits) -> Round | None:
+        """Return what one round measured; None where the arm failed."""
         answer = self.ask("round", limits.answer_s, first=first, calls=calls)
-        return None if answer is None else answer["ns"]
+        if answer is None:
+            return None
+        spans = answer["spans"]
+        self.record.unrecorded += spans is None
+        return Round(answer["ns"], None if spans is None else Spans(**spans))
 
     def leave(self, limits: Limits) -> None:
         """Close the arm and note what its process held."""

@@ -19,6 +19,7 @@ from latprof.errors import LatprofError, UsageError
 from latprof.load import payload
 from latprof.load.duel.seat import REFUSALS, Seat, seated
 from latprof.load.isolation.parentage import die_with_parent
+from latprof.recording import core
 from latprof.run.text import one_line
 
 __all__ = ["main"]
@@ -62,7 +63,7 @@ class _Worker:
         return {}
 
     def _round(self, command: Mapping[str, Any]) -> dict[str, Any]:
-        return {"ns": self._seated().round(self._rows, command["first"], command["calls"])}
+        return self._seated().round(self._rows, command["first"], command["calls"])
 
     def _close(self, _command: Mapping[str, Any]) -> dict[str, Any]:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -81,7 +82,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     worker = _Worker()
-    answers.write(json.dumps({"latprof": __version__}) + "\n")  # ready
+    answers.write(json.dumps({"latprof": __version__, "core": core.KIND}) + "\n")  # ready
     answers.flush()
     for line in sys.stdin:
         try:
