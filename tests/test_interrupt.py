@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 
 import pytest
 
-from latprof.interrupt import deferred, graceful
+from latprof.interrupt import deferred, graceful, recall, unmissed
 
 
 def press():
@@ -97,3 +98,73 @@ def test_an_error_of_a_deferred_block_comes_before_the_press():
 
     with pytest.raises(ValueError, match="theirs"):
         bookkeeping()
+
+
+def swallow_press():
+    """Stand for an import of a compiled module whose handlers of every exception are bare."""
+    with contextlib.suppress(BaseException):
+        press()
+
+
+def test_a_swallowed_press_is_raised_where_the_next_load_begins():
+    started = []
+    with unmissed():
+        swallow_press()
+        with pytest.raises(KeyboardInterrupt), graceful(lambda: None, lambda: True):
+            started.append(1)
+        with graceful(lambda: None, lambda: True):
+            started.append(2)
+    assert started == [2], "the press was to be raised once, before the block"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_swallowed_press_is_recalled_once():
+    with unmissed():
+        recall()
+        swallow_press()
+        swallow_press()
+        with pytest.raises(KeyboardInterrupt):
+            recall()
+        recall()
+    swallow_press()
+    recall()
+
+
+def test_a_press_that_nobody_swallows_ends_the_block_at_once():
+    reached = []
+
+    def run():
+        with unmissed():
+            press()
+            reached.append(1)
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert not reached
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_presses_in_the_blocks_are_handled_inside_unmissed_too():
+    presses = []
+    with unmissed():
+        remembering = signal.getsignal(signal.SIGINT)
+        with graceful(lambda: presses.append(1), lambda: False):
+            press()
+            assert signal.getsignal(signal.SIGINT) is remembering
+        with pytest.raises(KeyboardInterrupt):
+            deferred()(press)()
+        assert signal.getsignal(signal.SIGINT) is remembering
+        recall()
+    assert presses == [1]
+
+
+def test_unmissed_leaves_a_program_alone_that_handles_the_signal_itself():
+    theirs = []
+    before = signal.signal(signal.SIGINT, lambda *_: theirs.append(1))
+    try:
+        with unmissed():
+            press()
+            recall()
+        assert theirs == [1]
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -11,7 +11,49 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
-__all__ = ["deferred", "graceful"]
+__all__ = ["deferred", "graceful", "recall", "unmissed"]
+
+
+class _Remembering:
+    """Raises KeyboardInterrupt as Python's own handler does, and remembers that it did."""
+
+    def __init__(self) -> None:
+        self.raised = False
+
+    def __call__(self, _signal: int, _frame: FrameType | None) -> None:
+        self.raised = True
+        raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def unmissed() -> Iterator[None]:
+    """Let a Ctrl-C that foreign code swallows in the block be raised again by `recall`.
+
+    Compiled modules have handlers of every exception around parts of their import, numpy's random
+    generator among them: what is raised there is gone. Nothing changes outside the main thread,
+    or where the program handles the signal itself.
+    """
+    before = _ours()
+    if before is None:
+        yield
+        return
+    signal.signal(signal.SIGINT, _Remembering())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def recall() -> None:
+    """Raise a Ctrl-C that was raised before and swallowed: for where long work begins.
+
+    Raises:
+        KeyboardInterrupt: Inside a block of `unmissed`, once for all presses so far.
+    """
+    handler = _ours()
+    if isinstance(handler, _Remembering) and handler.raised:
+        handler.raised = False
+        raise KeyboardInterrupt
 
 
 @contextlib.contextmanager
@@ -20,23 +62,26 @@ def graceful(interrupt: Callable[[], None], exposed: Callable[[], bool]) -> Iter
 
     KeyboardInterrupt can otherwise come between any two bytecodes, so also between opening a
     request and noting that it is open. A second Ctrl-C is as it always was. Nothing changes
-    outside the main thread, or where the program handles the signal itself.
+    outside the main thread, or where the program handles the signal itself. One that was
+    swallowed before the block is raised first: see `recall`.
     """
+    recall()
+    before = _ours()
 
     def pressed(_signal: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, before)
         interrupt()
         if exposed():
             raise KeyboardInterrupt
 
-    if not _is_ours():
+    if before is None:
         yield
         return
     signal.signal(signal.SIGINT, pressed)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager
@@ -46,25 +91,29 @@ def deferred() -> Iterator[None]:
     For what must not be left half done, and takes no longer than somebody has patience for.
     """
     presses: list[int] = []
+    before = _ours()
 
     def pressed(number: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, before)
         presses.append(number)
 
-    if not _is_ours():
+    if before is None:
         yield
         return
     signal.signal(signal.SIGINT, pressed)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, before)
     if presses:
         raise KeyboardInterrupt
 
 
-def _is_ours() -> bool:
-    return (
-        threading.current_thread() is threading.main_thread()
-        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    )
+def _ours() -> Callable[[int, FrameType | None], None] | None:
+    """Return the handler that is set, where this thread may set another and no program's is."""
+    if threading.current_thread() is not threading.main_thread():
+        return None
+    handler = signal.getsignal(signal.SIGINT)
+    if handler is signal.default_int_handler:
+        return signal.default_int_handler
+    return handler if isinstance(handler, _Remembering) else None

@@ -12,7 +12,7 @@ from ..histories import CHANGED, add, commit, grown  # noqa: TID252 - three room
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return grown(tmp_path_factory.mktemp("grown"))
+    return grown(tmp_path_factory.mktemp("history") / "grown")
 
 
 @pytest.fixture(scope="module")

@@ -90,3 +90,25 @@ def test_a_search_ends_with_what_is_known(start, workplace, kind, seed):
     else:
         assert code == ExitCode.INTERRUPTED, (seconds, out, err)
     assert not list((workplace / "temporary").iterdir()), "a temporary run was left behind"
+
+
+SWALLOWING = """
+import contextlib, signal
+
+with contextlib.suppress(BaseException):  # as handlers in the import of compiled modules do
+    signal.raise_signal(signal.SIGINT)
+
+def make():
+    return len
+"""
+
+
+def test_a_press_that_an_import_swallows_ends_the_command_when_the_load_begins(start, workplace):
+    (workplace / "swallowing.py").write_text(SWALLOWING)
+    (workplace / "texts.txt").write_text("a\nb\n")
+    words = ("profile", "swallowing.py:make", "--inputs", "texts.txt", "--duration", "30")
+    with start(*words, "--out", "out") as process:
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == ExitCode.INTERRUPTED, (out, err)
+    assert "Traceback" not in err
+    assert "requests are kept in out" in err or not (workplace / "out").exists()

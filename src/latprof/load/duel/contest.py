@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from latprof.errors import UsageError
+from latprof.interrupt import recall
 from latprof.load import payload
 from latprof.load.duel import record
 from latprof.load.duel.arithmetic import Roundings, roundings
@@ -252,6 +253,7 @@ class _Contest:
     def _rounds(self, start: int, rng: np.random.Generator, bar: Any) -> None:
         rows = len(self.rows or [None])
         for number in range(self.plan.rounds):
+            recall()
             first = number * self.calls % rows
             for turn, at in enumerate(rng.permutation(len(self.contenders))):
                 if found := self.contenders[at].round(first, self.calls, self.limits):
