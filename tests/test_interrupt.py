@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import threading
 
 import pytest
@@ -168,3 +169,25 @@ def test_unmissed_leaves_a_program_alone_that_handles_the_signal_itself():
         assert theirs == [1]
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+class Pressing:
+    def __del__(self):
+        press()
+
+
+class Failing:
+    def __del__(self):
+        raise ValueError("theirs")
+
+
+def test_a_press_that_meets_a_finalizer_is_recalled_and_not_printed(monkeypatch):
+    told = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    with unmissed():
+        Pressing()
+        Failing()
+        with pytest.raises(KeyboardInterrupt):
+            recall()
+    assert [each.exc_type for each in told] == [ValueError]
+    assert sys.unraisablehook == told.append

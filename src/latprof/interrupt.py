@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import signal
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -30,18 +32,29 @@ def unmissed() -> Iterator[None]:
     """Let a Ctrl-C that foreign code swallows in the block be raised again by `recall`.
 
     Compiled modules have handlers of every exception around parts of their import, numpy's random
-    generator among them: what is raised there is gone. Nothing changes outside the main thread,
-    or where the program handles the signal itself.
+    generator among them: what is raised there is gone. So is what is raised in a finalizer.
+    Nothing changes outside the main thread, or where the program handles the signal itself.
     """
     before = _ours()
     if before is None:
         yield
         return
-    signal.signal(signal.SIGINT, _Remembering())
+    handler, told = _Remembering(), sys.unraisablehook
+    signal.signal(signal.SIGINT, handler)
+    sys.unraisablehook = functools.partial(_tell_unraisable, told)
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+        sys.unraisablehook = told
+
+
+def _tell_unraisable(
+    told: Callable[[sys.UnraisableHookArgs], object], unraisable: sys.UnraisableHookArgs
+) -> None:
+    """Be silent of a press that met a finalizer: it is remembered."""
+    if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+        told(unraisable)
 
 
 def recall() -> None:

@@ -112,3 +112,23 @@ def test_a_press_that_an_import_swallows_ends_the_command_when_the_load_begins(s
     assert process.returncode == ExitCode.INTERRUPTED, (out, err)
     assert "Traceback" not in err
     assert "requests are kept in out" in err or not (workplace / "out").exists()
+
+
+EARLY = """
+import signal, sys
+from latprof.cli import main
+
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "latprof.cli.profile":
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Finder())
+sys.exit(main(["--help"]))
+"""
+
+
+def test_a_press_while_the_verbs_are_imported_is_told_in_one_line(python):
+    done = python(EARLY)
+    assert done.code == ExitCode.INTERRUPTED
+    assert done.err == "latprof: interrupted\n"

@@ -33,7 +33,6 @@ from latprof.cli.streams import discard_stdout
 from latprof.cli.summary import summary
 from latprof.cli.what_if import what_if
 from latprof.errors import LatprofError
-from latprof.interrupt import unmissed
 
 __all__ = ["app", "main"]
 
@@ -93,8 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal without Unicode shows ? for it
         sys.stdout.reconfigure(errors="replace")
     try:
-        with unmissed():
-            code = _run([word for word in words if word != "--debug"] or ["--help"])
+        code = _run([word for word in words if word != "--debug"] or ["--help"])
         sys.stdout.flush()
     except BrokenPipeError:
         discard_stdout()

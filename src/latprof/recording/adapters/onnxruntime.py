@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 import sys
@@ -73,28 +74,32 @@ class Session:
         self._inputs = Inputs()
         self._about = (id(session), _size(session), asked_of(session))
         self._dtypes = _dtypes(session)
+        self._known_provider = ""
+        self._provider()
 
     def look(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], _: object) -> Sighting:
         """Look at a run: its inputs, its first output, its provider."""
         feed = args[1] if len(args) > 1 else kwargs.get("input_feed", kwargs.get(_VALUES))
-        providers = self._session.get_providers()  # as it is now: a session may fall back
         asked = args[0] if args else kwargs.get("output_names")
-        dtype = self._dtypes.get(asked[0] if type(asked) is list and asked else "", "")
-        provider = providers[0] if providers else ""
         mask = feed.get(MASK) if type(feed) is dict else None
         if mask is not None and getattr(mask, "nbytes", math.inf) <= _SMALL_BYTES:
-            return LATER, self._look_later, {**feed}, mask.tobytes(), provider, dtype
-        return self._look(mapping_in(feed) or {}, provider, dtype)
+            return LATER, self._look_later, {**feed}, mask.tobytes(), asked
+        return self._look(mapping_in(feed) or {}, asked)
 
-    def _look_later(
-        self, feed: dict[str, Any], content: bytes, provider: str, dtype: str
-    ) -> Sighting:
+    def _look_later(self, feed: dict[str, Any], content: bytes, asked: Any) -> Sighting:
         mask = feed[MASK]
         feed[MASK] = sys.modules["numpy"].frombuffer(content, mask.dtype).reshape(mask.shape)
-        return self._look(feed, provider, dtype)
+        return self._look(feed, asked)
 
-    def _look(self, feed: Mapping[str, Any], provider: str, dtype: str) -> Sighting:
-        return _tell, self._inputs.look((), feed), provider, dtype, self._about
+    def _look(self, feed: Mapping[str, Any], asked: Any) -> Sighting:
+        dtype = self._dtypes.get(asked[0] if type(asked) is list and asked else "", "")
+        return _tell, self._inputs.look((), feed), self._provider(), dtype, self._about
+
+    def _provider(self) -> str:
+        """Return the provider as it is now, since a session may fall back; the last one known."""
+        with contextlib.suppress(ReferenceError):  # the session is gone already
+            self._known_provider = next(iter(self._session.get_providers()), "")
+        return self._known_provider
 
 
 def _size(session: Any) -> int:
