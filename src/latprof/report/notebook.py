@@ -30,7 +30,7 @@ from latprof.report.summary import summary
 if TYPE_CHECKING:
     from latprof.run.model import Run
 
-__all__ = ["fragment", "html"]
+__all__ = ["blocks_html", "fragment", "html", "style"]
 
 
 def html(run: Run) -> str:
@@ -45,17 +45,22 @@ def fragment(document: Document) -> str:
     JupyterLab and VS Code where their variables are set, the system's light or dark theme
     elsewhere.
     """
-    blocks = "\n".join(_block(block) for block in document.blocks)
-    return f'<div class="latprof"><style>{_style()}</style>\n{blocks}\n</div>'
+    return f'<div class="latprof"><style>{style()}</style>\n{blocks_html(document.blocks)}\n</div>'
 
 
-def _style() -> str:
+def blocks_html(blocks: Iterable[Block]) -> str:
+    """Return blocks as HTML, for inside an element of class `latprof` beside `style`."""
+    return "\n".join(map(_block, blocks))
+
+
+def style() -> str:
+    """Return the style of all blocks."""
     return resources.files(__package__).joinpath("fragment.css").read_text("utf-8")
 
 
-def _tag(name: str, inner: str, kind: str = "", style: str = "") -> str:
+def _tag(name: str, inner: str, kind: str = "", how: str = "") -> str:
     attributes = "".join(
-        f' {key}="{value}"' for key, value in (("class", kind), ("style", style)) if value
+        f' {key}="{value}"' for key, value in (("class", kind), ("style", how)) if value
     )
     return f"<{name}{attributes}>{inner}</{name}>"
 
@@ -135,8 +140,8 @@ def _cell(cell: Cell, kind: str, longest: float) -> str:
 
 
 def _area(colour: str, fill: Fill, percent: float) -> str:
-    style = f"width:{percent:.2f}%;background-color:{colour}"
-    return _tag("span", "", f"lp-area lp-{fill}", style)
+    how = f"width:{percent:.2f}%;background-color:{colour}"
+    return _tag("span", "", f"lp-area lp-{fill}", how)
 
 
 @_block.register
@@ -167,4 +172,4 @@ def _titled(title: str, grid: str, notes: Iterable[str]) -> str:
 
 def _grid(heads: Sequence[str], rows: Sequence[str]) -> str:
     head = _tag("thead", _tag("tr", "".join(heads)))
-    return _tag("table", head + _tag("tbody", "".join(rows)))
+    return _tag("div", _tag("table", head + _tag("tbody", "".join(rows))), "lp-scroll")

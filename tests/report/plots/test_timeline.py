@@ -5,7 +5,7 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latprof.report.plots.timeline import COLUMNS, PER_COLUMN, thinned
+from latprof.report.course import COLUMNS, PER_COLUMN, thinned
 
 
 @given(st.integers(1, COLUMNS * PER_COLUMN))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latprof.report.plots.waterfall import DEEPEST, Span, lanes
+from latprof.report.examples import _DEEPEST, Span, lanes
 
 
 def names_of(figure):
@@ -46,7 +46,7 @@ def test_spans_in_one_lane_never_overlap(given_spans):
     assert sorted(span for span, _ in laid) == sorted(given_spans)
     for at, (one, lane) in enumerate(laid):
         for other, its_lane in laid[at + 1 :]:
-            if lane == its_lane < DEEPEST - 1:
+            if lane == its_lane < _DEEPEST - 1:
                 assert one.end_ns <= other.start_ns or other.end_ns <= one.start_ns
 
 
@@ -55,14 +55,14 @@ def test_a_span_stands_below_those_around_it(given_spans):
     laid = lanes(given_spans)
     for at, (outer, lane) in enumerate(laid):
         for inner, its_lane in laid[at + 1 :]:
-            if outer.start_ns <= inner.start_ns < outer.end_ns and lane < DEEPEST - 1:
+            if outer.start_ns <= inner.start_ns < outer.end_ns and lane < _DEEPEST - 1:
                 assert its_lane > lane
 
 
 @pytest.mark.parametrize("depth", [3, 50])
 def test_deep_nesting_ends_in_the_last_lane(depth):
     nested = [Span("s", at, 1_000 - at) for at in range(depth)]
-    assert max(lane for _, lane in lanes(nested)) == min(depth, DEEPEST) - 1
+    assert max(lane for _, lane in lanes(nested)) == min(depth, _DEEPEST) - 1
 
 
 def test_a_request_of_thousands_of_spans_is_a_picture_of_few_parts(decoding):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +11,7 @@ from matplotlib.axes import Axes
 
 from latprof.analysis.measured import Requests, load_requests
 from latprof.report.colours import BAD, INK, STAGE_HUES, mixed
+from latprof.report.course import RUNNING, Percentile, finding, running, thinned
 from latprof.report.plots.picture import (
     WIDTH,
     Picture,
@@ -23,30 +23,18 @@ from latprof.report.plots.picture import (
     titled,
 )
 from latprof.run.schema import STATUSES
-from latprof.units import count_text, counted_text, duration_text, time_unit
+from latprof.units import count_text, time_unit
 
 if TYPE_CHECKING:
     from latprof.run.model import Run
 
-__all__ = ["thinned", "timeline_plot"]
+__all__ = ["timeline_plot"]
 
 Floats = npt.NDArray[np.float64]
 
-COLUMNS = 400  # of points across the picture: about one for two pixels
-PER_COLUMN = 12  # points kept of a column: its extremes and what lies evenly between them
-MOST_WINDOWS = 60
 SPREAD_FOR_LOG = 8  # times the median: beyond it, a linear axis flattens all but the slowest
 
-# Requests in a window. The p99 of fewer than a hundred is just the slowest of them.
-_RUNNING = (("median", 0.5, 20, "-", INK), ("p99", 0.99, 100, "--", STAGE_HUES[0]))
-_COURSES = {
-    "flat": "steady from the start",
-    "warm-up": "steady after warming up",
-    "slowdown": "it slows down on the way",
-    "trend": "it drifts all along",
-    "no steady state": "it never settles",
-    "too short": "too few requests to see a drift",
-}
+_LINES = (("-", INK), ("--", STAGE_HUES[0]))  # of RUNNING
 _SIZES = {50: 9, 2_000: 5, math.inf: 3}  # points, by how many requests there are room for
 _FAILED = {"error": "x", "timeout": "v", "dropped": "|"}
 
@@ -55,20 +43,10 @@ def timeline_plot(run: Run) -> Picture:
     """Return latency over the time of the run, one point a request, with running percentiles."""
     requests = load_requests(run)
     figure = picture(4.2)
-    titled(figure, _finding(run, requests), run)
+    titled(figure, finding(run, requests), run)
     if requests.request_id.size:
         _draw(figure.subplots(), requests)
     return figure
-
-
-def _finding(run: Run, requests: Requests) -> str:
-    total, failed = requests.ok.size, int((~requests.ok).sum())
-    if not total:
-        return "No request was recorded"
-    if failed:
-        return f"{count_text(failed)} of {counted_text(total, 'request')} failed"
-    course = _COURSES[(run.manifest["steady"] or {}).get("class", "too short")]
-    return f"Median latency {duration_text(float(np.median(requests.latency_ns)))}: {course}"
 
 
 def _draw(axes: Axes, requests: Requests) -> None:
@@ -78,8 +56,8 @@ def _draw(axes: Axes, requests: Requests) -> None:
     x, y = (requests.intended_ns - origin) / along, requests.latency_ns / divisor
     _draw_answered(axes, requests, x, y)
     _draw_failed(axes, requests, x, y)
-    for name, q, fewest, line, colour in _RUNNING:
-        _draw_running(axes, x[requests.ok], y[requests.ok], (name, q, fewest), (line, colour))
+    for percentile, how in zip(RUNNING, _LINES, strict=True):
+        _draw_running(axes, x[requests.ok], y[requests.ok], percentile, how)
     scale = _scale(axes, y)
     axes.set_xlabel(f"time since the start of the run ({elapsed})")
     axes.set_ylabel(f"latency from the intended start ({unit}{scale})")
@@ -119,41 +97,10 @@ def _draw_failed(axes: Axes, requests: Requests, x: Floats, y: Floats) -> None:
             axes.plot(x[at], y[at], marker, color=BAD, ms=6, label=name, rasterized=True)
 
 
-def thinned(x: Floats, y: Floats) -> npt.NDArray[np.intp]:
-    """Return which points to draw, so that a million look as they would if all were drawn.
-
-    The picture is cut into columns; of each, the extremes are kept and points at even ranks
-    between them.
-
-    Args:
-        x: Along the axis, shape `(n,)`, ascending.
-        y: Across it.
-
-    Returns:
-        Indices, at most `COLUMNS * PER_COLUMN`; all where there are no more than that.
-    """
-    if x.size <= COLUMNS * PER_COLUMN:
-        return np.arange(x.size)
-    column = ((x - x[0]) / (x[-1] - x[0] or 1.0) * (COLUMNS - 1)).astype(np.intp)
-    order: npt.NDArray[np.intp] = np.lexsort((y, column))
-    ends = np.cumsum(np.bincount(column, minlength=COLUMNS))
-    starts = np.concatenate(([0], ends[:-1]))
-    within = np.linspace(0, 1, PER_COLUMN)[None, :] * (ends - starts - 1)[:, None]
-    ranks = (starts[:, None] + np.rint(within).astype(np.intp))[ends > starts]
-    return np.asarray(order[np.unique(ranks)])
-
-
 def _draw_running(
-    axes: Axes, x: Floats, y: Floats, what: tuple[str, float, int], how: tuple[str, str]
+    axes: Axes, x: Floats, y: Floats, percentile: Percentile, how: tuple[str, str]
 ) -> None:
-    """Draw one quantile of consecutive windows of equal counts, where there are at least three."""
-    name, q, fewest = what
-    windows = min(MOST_WINDOWS, x.size // fewest)
-    if windows < 3:
-        return
-    cuts = np.linspace(0, x.size, windows + 1).astype(np.intp)
-    pairs = list(pairwise(cuts))
-    middles = [float(np.median(x[a:b])) for a, b in pairs]
-    values = [float(np.quantile(y[a:b], q, method="inverted_cdf")) for a, b in pairs]
-    label = f"{name} of every {count_text(int(cuts[1]))}"
-    axes.plot(middles, values, how[0], color=how[1], linewidth=1.6, label=label)
+    windows = running(x, y, percentile)
+    if windows is not None:
+        label = f"{percentile.name} of every {count_text(windows.size)}"
+        axes.plot(windows.x, windows.y, how[0], color=how[1], linewidth=1.6, label=label)
