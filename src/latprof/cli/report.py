@@ -117,11 +117,11 @@ def _show(found: Mlperf) -> None:
 
 
 def _spelled(run: Run, wanted: Format, found: Mlperf | None) -> str:
+    from latprof.report.html.run import run_page
     from latprof.report.markdown import markdown
     from latprof.report.mlperf import document
-    from latprof.report.page import page
     from latprof.report.summary import summary
 
     if wanted is Format.HTML:
-        return page(run)
+        return run_page(run)
     return markdown(summary(run)) + ("" if found is None else f"\n{markdown(document(found))}")

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from latprof.analysis.diagnosis.gain import Gain
     from latprof.analysis.diagnosis.suspicion import Cleared
 
-__all__ = ["data", "document", "headline", "line", "table"]
+__all__ = ["FOLDED", "data", "document", "headline", "line", "table"]
 
 _ENDS = ("before", "after", "after_lo", "after_hi")
 _COLUMNS = (
@@ -48,6 +48,8 @@ _COLUMNS = (
 )
 _SPENT = {"cpu": "on a core", "runqueue": "ready for one", "blocked": "blocked"}
 _LONGEST = 400
+FOLDED = ("Ruled out", "Not known")
+"""Titles of tables that are long and read last: a page folds them away."""
 _OF = {"first": "the first requests'", "trend": "the last requests'", "slice": "their"}
 
 
@@ -259,7 +261,7 @@ def _others(findings: Sequence[Finding]) -> Table:
 
 
 def _ruled_out(cleared: Sequence[Cleared]) -> Iterator[Block]:
-    for title, known in (("Ruled out", True), ("Not known", False)):
+    for title, known in zip(FOLDED, (True, False), strict=True):
         rows = tuple(
             Row((Words(each.cause), Words(one_line(each.reason, _LONGEST))))
             for each in cleared

@@ -13,12 +13,13 @@ from latprof.analysis.measured import Requests, load_measured, load_requests
 from latprof.analysis.quantiles import nearest_rank
 from latprof.analysis.selftime import self_times
 from latprof.report.document import one_line
+from latprof.run.vocabulary import STATUSES
 from latprof.units import duration_text
 
 if TYPE_CHECKING:
     from latprof.run.model import Run
 
-__all__ = ["Example", "Span", "examples", "finding", "lanes"]
+__all__ = ["Example", "Span", "examples", "failed_example", "finding", "lanes"]
 
 _SHOWN = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 _DEEPEST = 8  # lanes of a request; deeper nesting goes into the last one
@@ -70,6 +71,18 @@ def examples(run: Run) -> list[Example]:
         Example(name, each, lanes(spans[int(each.request_id[0])]))
         for name, each in zip(named, chosen, strict=True)
     ]
+
+
+def failed_example(run: Run) -> Example | None:
+    """Return the slowest request that failed; None where all were answered."""
+    requests = load_requests(run)
+    failed = requests.pick(~requests.ok)
+    if not failed.request_id.size:
+        return None
+    chosen = failed.pick(np.array([np.argmax(failed.latency_ns)], np.intp))
+    request_id = int(chosen.request_id[0])
+    status = STATUSES[int(chosen.status[0])]
+    return Example(status, chosen, lanes(_spans_of(run, [request_id])[request_id]))
 
 
 def _named(requests: Requests) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from typing import Any, ClassVar
 
 __all__ = ["Answer"]
@@ -33,6 +34,12 @@ class Answer:
         from latprof.report.markdown import markdown
 
         return markdown(self._teller().document(self))
+
+    def report(self, path: Path | str) -> Path:
+        """Write it to a file; the ending, `.html`, `.json`, `.md` or `.txt`, chooses the format."""
+        from latprof.report.files import write_answer
+
+        return write_answer(self, self._told_by, path)
 
     def _repr_html_(self) -> str:
         from latprof.report.notebook import fragment

@@ -35,8 +35,9 @@ class Heartbeat:
 
     def start(self) -> None:
         """Begin to beat."""
-        self._thread = threading.Thread(target=self._beat, name="latprof-heartbeat", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._beat, name="latprof-heartbeat", daemon=True)
+        thread.start()
+        self._thread = thread  # now: Ctrl-C may have come before it began, and `stop` joins it
 
     def stop(self) -> None:
         """End, and wait for the last beat. Again does nothing."""

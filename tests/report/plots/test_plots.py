@@ -109,7 +109,7 @@ def test_a_style_of_the_user_changes_nothing(single):
 
 def test_pyplot_is_never_loaded():
     script = (
-        "import sys, latprof.report.plots, latprof.report.page; "
+        "import sys, latprof.report.plots, latprof.report.html.run; "
         "sys.exit('matplotlib.pyplot' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

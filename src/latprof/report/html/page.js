@@ -56,7 +56,7 @@
   }
 
   function draw(name) {
-    const place = document.getElementById(name);
+    const place = document.getElementById("chart-" + name);
     const figure = figures[name];
     return Plotly.react(place, coloured(figure.data), layoutOf(figure, place.clientWidth), CONFIG);
   }

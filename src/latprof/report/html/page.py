@@ -10,13 +10,14 @@ import base64
 import hashlib
 import html as markup
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 
 from latprof import __version__
+from latprof.report.document import Block
 from latprof.report.html.library import library
-from latprof.report.html.section import Figure, Section
+from latprof.report.html.section import Figure, Folded, Picture, Section
 from latprof.report.notebook import blocks_html, style
 
 __all__ = ["page"]
@@ -37,6 +38,7 @@ _PAGE = """<!doctype html>
 <header><nav aria-label="Parts of this report"><ul>{links}</ul></nav>
 <button type="button" id="theme" hidden>dark</button></header>
 <main class="latprof">
+<h1>{heading}</h1>
 {sections}
 </main>
 <footer>latprof {version}. This file holds everything that it shows: it loads nothing.</footer>
@@ -52,12 +54,13 @@ _POLICY = (
 )
 
 
-def page(title: str, sections: Sequence[Section]) -> str:
+def page(title: str, sections: Sequence[Section], aside: str = "") -> str:
     """Return sections as one HTML page.
 
     Args:
-        title: Of the window.
+        title: What the page is about.
         sections: In order; the answer first.
+        aside: Stands beside the title, quieter.
 
     Raises:
         MissingDependencyError: plotly is not installed.
@@ -68,6 +71,7 @@ def page(title: str, sections: Sequence[Section]) -> str:
         policy=_POLICY.format(scripts=" ".join(_hash(each) for each in (drawing, script))),
         version=__version__,
         title=markup.escape(title),
+        heading=f"{markup.escape(title)} <span>{markup.escape(aside)}</span>",
         style=style() + _asset("page.css"),
         first=sections[0].name,
         links="".join(
@@ -89,23 +93,31 @@ def _hash(script: str) -> str:
 
 
 def _section(section: Section) -> str:
-    body = "\n".join(_runs(section.parts))
+    body = "\n".join(map(_spelled, section.parts))
     return (
         f'<section id="{section.name}" aria-labelledby="{section.name}-title" tabindex="-1">'
         f'<h2 id="{section.name}-title">{markup.escape(section.title)}</h2>\n{body}\n</section>'
     )
 
 
-def _runs(parts: Iterable[Any]) -> Iterable[str]:
-    for part in parts:
-        yield _figure(part) if isinstance(part, Figure) else blocks_html([part])
+def _spelled(part: Block | Figure | Folded | Picture) -> str:
+    if isinstance(part, Figure):
+        return _figure(part)
+    if isinstance(part, Folded):
+        inner = blocks_html(part.blocks)
+        return f"<details><summary>{markup.escape(part.title)}</summary>\n{inner}\n</details>"
+    if isinstance(part, Picture):
+        label = f'role="img" aria-label="{markup.escape(part.words)}"'
+        return f"<figure>{part.svg.replace('<svg', f'<svg {label}', 1)}</figure>"
+    return blocks_html([part])
 
 
 def _figure(figure: Figure) -> str:
+    chart = f'<div class="chart" id="chart-{figure.name}" style="height:{figure.height}px"></div>'
     return (
-        f'<figure><figcaption id="{figure.name}-title">{markup.escape(figure.title)}</figcaption>'
-        f'<div class="chart" id="{figure.name}" style="height:{figure.height}px" role="img" '
-        f'aria-label="{markup.escape(figure.words)}"></div></figure>'
+        f"<figure><figcaption>{markup.escape(figure.title)}</figcaption>"
+        f'<p class="words">{markup.escape(figure.words)}</p>'
+        f"{chart}</figure>"
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from latprof.report.document import Block
 
-__all__ = ["FAINT", "INK", "LINE", "Figure", "Section"]
+__all__ = ["FAINT", "INK", "LINE", "Figure", "Folded", "Picture", "Section"]
 
 INK, FAINT, LINE = "@ink", "@faint", "@line"
 """Colours that the page has in its light or its dark form."""
@@ -38,15 +38,31 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
+class Folded:
+    """Blocks that are seen once their title is opened."""
+
+    title: str
+    blocks: Sequence[Block]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A drawing that needs no script: an SVG element, and what it shows."""
+
+    words: str
+    svg: str
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """A part of a page under a heading of its own.
 
     Attributes:
         name: Its anchor: unique in its page, letters and dashes.
         title: What the reader asks.
-        parts: Blocks and charts, in order.
+        parts: Blocks, charts, and what is folded away, in order.
     """
 
     name: str
     title: str
-    parts: Sequence[Block | Figure]
+    parts: Sequence[Block | Figure | Folded | Picture]
