@@ -10,10 +10,7 @@ from typing import TYPE_CHECKING
 
 from latprof.errors import UsageError
 from latprof.report.data import as_data
-from latprof.report.html.answers import answer_page
-from latprof.report.html.run import run_page
 from latprof.report.markdown import markdown
-from latprof.report.plots import plot
 from latprof.report.summary import summary
 from latprof.report.terminal import text
 from latprof.run.disk import replacing
@@ -27,8 +24,15 @@ __all__ = ["ENDINGS", "write", "write_answer"]
 
 WIDTH = 100  # columns of a text file: what a wide terminal and a diff both show
 
+
+def _page(run: Run) -> str:
+    from latprof.report.html.run import run_page  # a page or a picture: each loads much
+
+    return run_page(run)
+
+
 _SPELLINGS: dict[str, Callable[[Run], str]] = {
-    ".html": run_page,
+    ".html": _page,
     ".json": lambda run: json.dumps(as_data(run), indent=2, allow_nan=False) + "\n",
     ".md": lambda run: markdown(summary(run)),
     ".txt": lambda run: text(summary(run), WIDTH),
@@ -56,6 +60,8 @@ def write(run: Run, path: Path | str) -> Path:
     path = Path(path)
     ending = _ending(path, ENDINGS)
     if ending in _PICTURES:
+        from latprof.report.plots import plot
+
         plot(run, "breakdown", path)
         return path
     return _written(path, _SPELLINGS[ending](run))
@@ -75,6 +81,8 @@ def write_answer(answer: Answer, told_by: str, path: Path | str) -> Path:
         return _written(path, json.dumps(answer.to_dict(), indent=2, allow_nan=False) + "\n")
     document: Document = import_module(f"latprof.report.{told_by}").document(answer)
     if ending == ".html":
+        from latprof.report.html.answers import answer_page
+
         return _written(path, answer_page(answer, told_by, document))
     return _written(path, markdown(document) if ending == ".md" else text(document, WIDTH))
 

@@ -57,22 +57,24 @@ _VERDICTS = {
 }
 
 
-def summary(run: Run) -> Document:
+def summary(run: Run, breakdown: pd.DataFrame | None = None) -> Document:
     """Return what a run says: latency, verdict, stages, failures, circumstances.
 
     Args:
         run: A finished run.
+        breakdown: What `run.breakdown()` returned; None asks for it.
 
     Example:
         >>> from latprof.report.terminal import show
         >>> show(summary(latprof.open_run("runs/today")))  # doctest: +SKIP
     """
     target = one_line(run.manifest["target"] or "unnamed target")
-    return Document(title=target, blocks=tuple(_blocks(run, target)))
+    return Document(title=target, blocks=tuple(_blocks(run, target, breakdown)))
 
 
-def _blocks(run: Run, target: str) -> Iterator[Block]:
-    breakdown, colours = run.breakdown(), stage_colours(run.stages)
+def _blocks(run: Run, target: str, breakdown: pd.DataFrame | None) -> Iterator[Block]:
+    breakdown = run.breakdown() if breakdown is None else breakdown
+    colours = stage_colours(run.stages)
     yield Heading(target, scenario_text(run.manifest["scenario"]))
     yield _headline(run)
     yield _verdict(run)

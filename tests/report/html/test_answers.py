@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import json
 import re
-import time
 
 import pytest
 
 import latprof as lp
 from latprof.analysis.history import history
 from latprof.errors import UsageError
+from latprof.testing import ExponentialTime, SimulatedService
 
 from ...histories import grown  # noqa: TID252 - rooms share such runs
 
@@ -19,14 +19,15 @@ def numbers(path):
 
 
 def test_a_capacity_has_its_trials_in_the_page(tmp_path):
-    def serve(_):
-        time.sleep(0.002)
-
-    found = lp.find_capacity(serve, [None], "p50 < 20ms", mode="quick", progress=False, seed=1)
+    service = SimulatedService(ExponentialTime(mean_s=0.005))
+    options = {"requests": 300_000, "seconds": 1e5, "progress": False}
+    found = lp.find_capacity(service, [None], "p95 < 60ms", **options)
     figure = numbers(found.report(tmp_path / "c.html"))["capacity"]
     marks = [each for each in figure["data"] if each["mode"] == "markers"]
-    assert marks
-    assert all(rate > 0 for each in marks for rate in each["x"])
+    assert sum(len(each["x"]) for each in marks) >= 2
+    (line,) = [each["y0"] for each in figure["layout"]["shapes"] if each["x0"] == 0]
+    assert line == 60
+    assert found.rate in [rate for e in marks if e["name"] == "passed" for rate in e["x"]]
 
 
 def test_a_history_has_its_levels_in_the_page(tmp_path):

@@ -8,8 +8,6 @@ from itertools import dropwhile, takewhile
 from typing import TYPE_CHECKING
 
 from latprof.errors import LatprofError
-from latprof.report.diagnosis import FOLDED
-from latprof.report.diagnosis import document as document_of
 from latprof.report.document import Block, Heading, Paragraph, Table
 from latprof.report.html.environment import environment_table
 from latprof.report.html.figures.distribution import distribution_figure
@@ -26,6 +24,8 @@ from latprof.report.summary import scenario_text, summary
 from latprof.units import counted_text
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from latprof.analysis.diagnosis.finding import Diagnosis
     from latprof.run.model import Run
 
@@ -45,17 +45,19 @@ def run_page(run: Run) -> str:
     Raises:
         MissingDependencyError: plotly is not installed.
     """
-    document = summary(run)
+    breakdown, tail = run.breakdown(), run.tail()
+    document = summary(run, breakdown)
     diagnosis = _diagnosis(run)
+    stages = [stages_figure(run, breakdown), *_tables(document.blocks)]
     sections = [
         Section("answer", "Answer", [*_answer(document.blocks, run, diagnosis)]),
-        Section("stages", "Stages", _present([stages_figure(run), *_tables(document.blocks)])),
+        Section("stages", "Stages", _present(stages)),
         Section("findings", "Findings", [*_findings(diagnosis)]),
-        Section("what-if", "What if", _present([*_what_if(run, diagnosis)])),
+        Section("what-if", "What if", _present([*_what_if(run, breakdown, diagnosis)])),
         Section("latency", "Distribution", _present([distribution_figure(run)])),
         Section("time", "Timeline", _present([timeline_figure(run)])),
         Section("requests", "Requests", _present([waterfall_figure(run)])),
-        Section("tail", "Tail", _present([tail_figure(run), tail_table(run)])),
+        Section("tail", "Tail", _present([tail_figure(run, tail), tail_table(tail)])),
         Section("stacks", "Stacks", [*_stacks(run)]),
         Section("slices", "Slices", _present([*_slices(run)])),
         Section("environment", "Environment", [environment_table(run.environment)]),
@@ -81,9 +83,10 @@ def _diagnosis(run: Run) -> Diagnosis | None:
 def _answer(blocks: Sequence[Block], run: Run, diagnosis: Diagnosis | None) -> Iterator[Block]:
     """Yield why it takes that long and what to do, then what a summary says first."""
     if diagnosis is not None:
-        yield from takewhile(
-            lambda block: isinstance(block, Heading | Paragraph), document_of(diagnosis).blocks
-        )
+        from latprof.report.diagnosis import document
+
+        told = document(diagnosis).blocks
+        yield from takewhile(lambda block: isinstance(block, Heading | Paragraph), told)
     elif run.manifest["counts"]["requests"] > _MOST_DIAGNOSED:
         yield Paragraph("Why it takes that long: ask latprof diagnose, which takes some seconds.")
     for block in takewhile(lambda block: not isinstance(block, Table), blocks):
@@ -104,7 +107,9 @@ def _findings(diagnosis: Diagnosis | None) -> Iterator[Block | Folded]:
     """Yield the evidence, which comes behind the answer, and folded away what was ruled out."""
     if diagnosis is None:
         return
-    blocks = document_of(diagnosis).blocks
+    from latprof.report.diagnosis import FOLDED, document
+
+    blocks = document(diagnosis).blocks
     for block in dropwhile(lambda each: isinstance(each, Heading | Paragraph), blocks):
         if isinstance(block, Table) and block.title in FOLDED:
             yield Folded(f"{block.title}: {counted_text(len(block.rows), 'cause')}", [block])
@@ -112,10 +117,12 @@ def _findings(diagnosis: Diagnosis | None) -> Iterator[Block | Folded]:
             yield block
 
 
-def _what_if(run: Run, diagnosis: Diagnosis | None) -> Iterator[Block | Figure | None]:
+def _what_if(
+    run: Run, breakdown: pd.DataFrame, diagnosis: Diagnosis | None
+) -> Iterator[Block | Figure | None]:
     if diagnosis is not None:
         yield gains_figure(diagnosis)
-        yield what_if_table(run)
+        yield what_if_table(run, breakdown)
 
 
 def _slices(run: Run) -> Iterator[Block | Figure | None]:

@@ -23,9 +23,12 @@ _MOST_REPLAYED = 50_000  # requests: a replay of more takes longer than the page
 _TWICE = 2.0
 
 
-def tail_table(run: Run) -> Table | None:
-    """Return what each part takes in a typical and in a slow request; None without requests."""
-    found = run.tail()
+def tail_table(found: pd.DataFrame) -> Table | None:
+    """Return what each part takes in a typical and in a slow request; None without requests.
+
+    Args:
+        found: What `run.tail()` returned.
+    """
     if found.empty:
         return None
     rows = records(found.reset_index(drop=True))
@@ -81,11 +84,16 @@ def slices_table(attributes: pd.DataFrame) -> Table | None:
     )
 
 
-def what_if_table(run: Run) -> Table | None:
-    """Return latency if each of the largest stages were twice as fast; None where it is refused."""
+def what_if_table(run: Run, breakdown: pd.DataFrame) -> Table | None:
+    """Return latency if each of the largest stages were twice as fast; None where it is refused.
+
+    Args:
+        run: A finished run.
+        breakdown: What `run.breakdown()` returned.
+    """
     if not 0 < run.manifest["counts"]["requests"] <= _MOST_REPLAYED:
         return None
-    shares = {str(row["stage"]): row["share"] for row in records(run.breakdown())}
+    shares = {str(row["stage"]): row["share"] for row in records(breakdown)}
     stages = [name for name in run.stages if shares.get(name, 0.0) > 0]
     stages = sorted(stages, key=lambda name: -shares[name])[:_MOST_STAGES]
     rows = []

@@ -14,6 +14,8 @@ from latprof.report.stages import Record, records
 from latprof.units import interval_text, scaled_text, share_text, time_unit
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from latprof.run.model import Run
 
 __all__ = ["stages_figure"]
@@ -22,9 +24,14 @@ _MOST = 24  # parts; the table has them all
 _ROW_PX, _MARGIN_PX = 30, 96
 
 
-def stages_figure(run: Run) -> Figure | None:
-    """Return a bar for each part of a request; None where no request was measured."""
-    rows = [row for row in records(run.breakdown()) if row["stage"] != TOTAL]
+def stages_figure(run: Run, breakdown: pd.DataFrame) -> Figure | None:
+    """Return a bar for each part of a request; None where no request was measured.
+
+    Args:
+        run: A finished run.
+        breakdown: What `run.breakdown()` returned.
+    """
+    rows = [row for row in records(breakdown) if row["stage"] != TOTAL]
     rows = [row for row in rows if row["count"] and row["sum"] > 0]
     if not rows:
         return None

@@ -14,6 +14,8 @@ from latprof.report.stages import Record, records
 from latprof.units import duration_text, scaled_text, share_text, time_unit
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from latprof.run.model import Run
 
 __all__ = ["tail_figure"]
@@ -22,9 +24,13 @@ _MOST = 16  # parts
 _ROW_PX, _MARGIN_PX = 28, 70
 
 
-def tail_figure(run: Run) -> Figure | None:
-    """Return what each part adds at p99; None where the run does not carry it."""
-    found = run.tail()
+def tail_figure(run: Run, found: pd.DataFrame) -> Figure | None:
+    """Return what each part adds at p99; None where the run does not carry it.
+
+    Args:
+        run: A finished run.
+        found: What `run.tail()` returned.
+    """
     if found.empty or not found.attrs.get("reliable", False):
         return None
     rows = records(found.reset_index(drop=True))
