@@ -119,6 +119,7 @@ bench: $(VENV)/.bench  ## measure latprof against its peers, side by side (about
 	$(BIN)/python benchmarks/fidelity.py
 	$(BIN)/python benchmarks/scale.py
 	$(BIN)/python benchmarks/trace_export.py
+	$(BIN)/python benchmarks/report.py
 	$(BIN)/python benchmarks/backend_overhead.py
 	$(BIN)/python benchmarks/read_ops.py
 

@@ -5,7 +5,7 @@
 
 A run has five stages a request and two attributes. The page is written in a process of its own,
 imports included in its memory, and opened in headless Chromium without a network: until its text
-is painted, and until all charts are drawn.
+is painted, until the first chart is there and the page answers, and until all are drawn.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def write(folder: str, page: str) -> dict[str, float]:
     return {"seconds": (time.perf_counter_ns() - begun_ns) / 1e9, "bytes": size}
 
 
-def openings(page: Path) -> list[tuple[float, float]]:
-    """Return seconds until the text was painted, and until all was drawn, of each opening."""
+def openings(page: Path) -> list[tuple[float, float, float]]:
+    """Return seconds until the text, the first chart and all charts were there, of each opening."""
     from playwright.sync_api import sync_playwright
 
     found = []
@@ -53,8 +53,9 @@ def openings(page: Path) -> list[tuple[float, float]]:
             tab.goto(page.as_uri())
             tab.wait_for_selector("html[data-drawn]")
             drawn_s = time.perf_counter() - begun_s
-            painted = tab.evaluate("performance.getEntriesByType('paint')[0].startTime")
-            found.append((painted / 1e3, drawn_s))
+            painted_ms = tab.evaluate("performance.getEntriesByType('paint')[0].startTime")
+            opened_ms = float(tab.evaluate("document.documentElement.dataset.openedMs"))
+            found.append((painted_ms / 1e3, opened_ms / 1e3, drawn_s))
             tab.context.close()
         browser.close()
     return sorted(found)
@@ -72,7 +73,8 @@ def measure(quick: bool) -> Iterator[Figure]:  # noqa: FBT001 - as `report` call
         if shutil.which("chromium") is not None:
             middle = openings(page)[OPENINGS // 2]
             yield Figure("opened: its text is painted", middle[0], "s", at_most=3.0)
-            yield Figure("opened: all charts are drawn", middle[1], "s", at_most=3.0)
+            yield Figure("opened: the first chart is there", middle[1], "s", at_most=3.0)
+            yield Figure("all charts are drawn", middle[2], "s")
 
 
 if __name__ == "__main__":

@@ -61,8 +61,19 @@
     return Plotly.react(place, coloured(figure.data), layoutOf(figure, place.clientWidth), CONFIG);
   }
 
-  function drawAll() {
-    for (const name of Object.keys(figures)) draw(name);
+  // One after the other: the page answers meanwhile, and the first chart is there at once.
+  const waiting = Object.keys(figures);
+  const drawn = [];
+  function drawNext() {
+    if (waiting.length === 0) {
+      root.dataset.drawn = String(drawn.length);
+      return;
+    }
+    const name = waiting.shift();
+    drawn.push(name);
+    draw(name);
+    root.dataset.openedMs ??= String(Math.round(performance.now()));
+    setTimeout(drawNext);
   }
 
   function setTheme(theme) {
@@ -70,7 +81,7 @@
     root.dataset.jpThemeLight = String(!isDark());
     button.textContent = isDark() ? "light" : "dark";
     button.setAttribute("aria-label", "Change to the " + button.textContent + " form");
-    drawAll();
+    drawn.forEach(draw);
   }
 
   button.hidden = false;
@@ -78,8 +89,12 @@
   prefersDark.addEventListener("change", () => setTheme(root.dataset.theme));
   // Paper is white, whatever the screen was.
   let before = "auto";
-  addEventListener("beforeprint", () => { before = root.dataset.theme; setTheme("light"); });
+  addEventListener("beforeprint", () => {
+    before = root.dataset.theme;
+    drawn.push(...waiting.splice(0));
+    setTheme("light");
+  });
   addEventListener("afterprint", () => setTheme(before));
   setTheme("auto");
-  root.dataset.drawn = String(Object.keys(figures).length);
+  drawNext();
 })();
