@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import tempfile
 
 import pytest
 from hypothesis import given
@@ -12,8 +13,15 @@ from hypothesis import strategies as st
 from latprof.analysis.comparison import Decision, SpeedUp
 from latprof.analysis.gate import Outcome, change_text, held, verdict
 from latprof.analysis.parity import Agreement
+from latprof.load.duel.neighbours import present
 
 INPUTS = ["a good film", "a bad one"]
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path, monkeypatch):
+    """A temporary folder of each test alone: gates of other tests run beside it."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
 
 def found(slower, half, decision, more=None):
@@ -110,3 +118,12 @@ def test_a_baseline_that_runs_only_once_is_no_baseline():
     assert gate.outcome is Outcome.INCONCLUSIVE
     assert gate.reasons == ("the baseline failed: input 0: ValueError: the file is locked",)
     assert gate.parity is None
+
+
+def test_gates_at_once_are_told_of_each_other():
+    with present() as other:
+        gate = judged(len, len)
+        assert other.others() == 1
+    assert gate.reasons[-1].startswith("another gate ran on this machine meanwhile")
+    assert "another gate ran" in gate.markdown()
+    assert "another gate" not in judged(len, len).markdown()

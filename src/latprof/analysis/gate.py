@@ -25,6 +25,7 @@ from latprof.analysis.stagechange import (
 )
 from latprof.analysis.verdict import agreement, needed_text
 from latprof.load.duel.contest import duel as hold
+from latprof.load.duel.neighbours import present
 from latprof.run.answer import Answer
 
 if TYPE_CHECKING:
@@ -90,6 +91,9 @@ class Gate(Answer):
 def held(baseline: Any, candidate: Any, inputs: Any, **options: Any) -> Gate:
     """Hold a duel of a baseline, itself again, and a candidate, and judge the candidate.
 
+    Another gate that runs on this machine meanwhile is told among the reasons. It changes no
+    verdict: it slows all arms alike, and widens what the baseline is from itself.
+
     Args:
         baseline: What is deployed, in any form that an arm of `latprof.duel` has.
         candidate: What shall be.
@@ -101,7 +105,16 @@ def held(baseline: Any, candidate: Any, inputs: Any, **options: Any) -> Gate:
         KeyboardInterrupt: Ctrl-C came before the first round was made.
     """
     arms = {BASELINE: baseline, AGAIN: baseline, CANDIDATE: candidate}
-    return gated(hold(arms, inputs, **options))
+    with present() as presence:
+        found = hold(arms, inputs, **options)
+        others = 0 if presence is None else presence.others()
+    gate = gated(found)
+    return replace(gate, reasons=(*gate.reasons, _beside(others))) if others else gate
+
+
+def _beside(others: int) -> str:
+    beside = "another gate" if others == 1 else f"{others} other gates"
+    return f"{beside} ran on this machine meanwhile: one at a time sees more"
 
 
 def gated(duel: Duel) -> Gate:
