@@ -221,3 +221,17 @@ def test_a_killed_gate_leaves_no_child_and_no_verdict(start, checkout):
     assert not psutil.wait_procs(children, timeout=20)[1]
     assert out == ""
     assert not Path("gate.xml").exists()
+
+
+def test_checkouts_stay_as_they_are_and_may_be_read_only(cli, checkout, monkeypatch):
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    places = [checkout(name) for name in ("old", "new")]
+    before = {file: file.read_bytes() for file in Path().glob("*/*") if file.is_file()}
+    for folder in ("old", "new"):
+        Path(folder).chmod(0o555)  # root writes there all the same: hence the look at the files
+    answer = cli(*words(*places))
+    assert answer.code in (ExitCode.FINE, ExitCode.INVALID), answer.err
+    assert "failed" not in answer.out
+    after = {file: file.read_bytes() for file in Path().glob("*/*") if file.is_file()}
+    assert after == before
+    assert not list(Path().glob("*/__pycache__"))

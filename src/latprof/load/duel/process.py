@@ -61,6 +61,8 @@ class ArmProcess:
         count = dict.fromkeys(_THREADS, str(self._threads))
         command = [self._python or sys.executable, "-P", "-m", "latprof.load.duel.worker"]
         env = {**os.environ, **count, **self._path()}
+        if self._folder is not None:  # a checkout stays as it is, and may be read-only
+            env["PYTHONDONTWRITEBYTECODE"] = "1"
         folder = None if self._folder is None else Path(self._folder)
         with self._log.open("wb") as log:
             self._process = Process(command, log.fileno(), env, folder, takes_commands=True)
