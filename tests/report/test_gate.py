@@ -1,11 +1,42 @@
 from __future__ import annotations
 
 import json
+from importlib import resources
 
+import jsonschema
 import pytest
 
 import latprof
 from latprof.analysis.gate import held
+
+SCHEMA = json.loads(resources.files("latprof.report").joinpath("gate.schema.json").read_text())
+
+
+def failing(text):
+    raise ValueError(text)
+
+
+def long(text):
+    return sum(at * 0 for at in range(40_000)) + len(text)
+
+
+@pytest.mark.parametrize(
+    ("baseline", "candidate"),
+    [(len, len), (len, str.upper), (len, failing), (failing, len), (len, long), (long, len)],
+)
+def test_plain_data_keeps_the_published_schema(baseline, candidate):
+    gate = held(baseline, candidate, ["ab", "abc"], starts=1, rounds=8, calls=5, progress=False)
+    told = json.loads(json.dumps(gate.to_dict(), allow_nan=False))
+    jsonschema.validate(told, SCHEMA)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**told, "outcome": "perhaps"}, SCHEMA)
+
+
+def test_the_schema_is_of_this_form_of_the_data(staged):
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    told = json.loads(json.dumps(staged.to_dict(), allow_nan=False))
+    assert told["schema"] == SCHEMA["title"]
+    jsonschema.validate(told, SCHEMA)
 
 
 @pytest.fixture(scope="module")

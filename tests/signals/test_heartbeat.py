@@ -3,6 +3,8 @@ from __future__ import annotations
 import threading
 import time
 
+import pytest
+
 from latprof.signals.heartbeat import Heartbeat
 
 
@@ -25,3 +27,15 @@ def test_it_beats_until_it_is_stopped():
 
 def test_without_a_beat_it_tells_nothing():
     assert Heartbeat().read() == {}
+
+
+def test_it_ends_where_ctrl_c_came_before_its_thread_began(monkeypatch):
+    def pressed(_):
+        raise KeyboardInterrupt
+
+    heartbeat = Heartbeat()
+    monkeypatch.setattr(threading.Thread, "start", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        heartbeat.start()
+    heartbeat.stop()
+    assert heartbeat.read() == {}

@@ -34,7 +34,10 @@ if TYPE_CHECKING:
     from latprof.analysis.gate import Gate
     from latprof.analysis.stagechange import StageChange
 
-__all__ = ["data", "document"]
+__all__ = ["SCHEMA", "data", "document"]
+
+SCHEMA = "latprof gate 1"
+"""Title of `gate.schema.json`, which describes `data`; its number grows when readers must know."""
 
 _SEVERITY = {
     Outcome.PASS: Verdict.VALID,
@@ -56,6 +59,7 @@ def data(gate: Gate) -> dict[str, Any]:
     Ratios are the time of the baseline over the time of the other: below 1 the other is slower.
     """
     return {
+        "schema": SCHEMA,
         "outcome": gate.outcome.value,
         "reasons": list(gate.reasons),
         "against_itself": [asdict(each) for each in gate.against_itself],
