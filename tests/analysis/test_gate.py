@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import latprof
 from latprof.analysis.comparison import Decision, SpeedUp
 from latprof.analysis.gate import Outcome, change_text, held, verdict
 from latprof.analysis.parity import Agreement
+from latprof.analysis.thresholds import Slowdown, Thresholds
 from latprof.load.duel.neighbours import present
 
 INPUTS = ["a good film", "a bad one"]
@@ -127,3 +129,36 @@ def test_gates_at_once_are_told_of_each_other():
     assert gate.reasons[-1].startswith("another gate ran on this machine meanwhile")
     assert "another gate ran" in gate.markdown()
     assert "another gate" not in judged(len, len).markdown()
+
+
+def spinning(text):
+    return sum(at * 0 for at in range(30_000)) + len(text)
+
+
+def test_thresholds_say_what_counts():
+    wide = Thresholds(Slowdown(p50=9.0, p95=9.0))
+
+    def slower(text):
+        return sum(at * 0 for at in range(90_000)) + len(text)
+
+    gate = judged(spinning, slower, thresholds=wide)
+    assert [each.effect for each in gate.candidate] == [9.0, 9.0]
+    assert verdict(gate.candidate[0]) is Outcome.PASS
+
+
+def test_a_threshold_of_a_stage_is_that_stages_own():
+    def staged(text):
+        with latprof.stage("forward"):
+            return spinning(text)
+
+    own = Thresholds(stages={"forward": Slowdown(0.5, 0.6)})
+    gate = judged(staged, staged, thresholds=own)
+    (forward,) = gate.stages
+    assert [each.effect for each in forward.candidate] == [0.5, 0.6]
+    assert [each.effect for each in gate.candidate] == [0.03, 0.05]
+
+
+def test_a_threshold_of_a_stage_that_nobody_runs_never_passes():
+    gate = judged(spinning, spinning, thresholds=Thresholds(stages={"forwrad": Slowdown()}))
+    assert gate.outcome is Outcome.INCONCLUSIVE
+    assert any("name the stage forwrad, which no arm ran" in reason for reason in gate.reasons)

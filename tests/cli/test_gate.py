@@ -235,3 +235,21 @@ def test_checkouts_stay_as_they_are_and_may_be_read_only(cli, checkout, monkeypa
     after = {file: file.read_bytes() for file in Path().glob("*/*") if file.is_file()}
     assert after == before
     assert not list(Path().glob("*/__pycache__"))
+
+
+def test_a_file_says_what_counts(cli, checkout):
+    old, new = checkout("old"), checkout("new", pause=0.010)
+    Path("latprof.toml").write_text('[gate]\np50 = "900 %"\np95 = "900 %"\n')
+    answer = cli(*words(old, new))
+    assert answer.code == ExitCode.FINE, answer.out
+    assert "where +900 % counts" in " ".join(answer.out.split())
+
+
+def test_a_wrong_file_is_told_with_its_line(cli, checkout):
+    Path("limits.toml").write_text('[gate]\np99 = "3 %"\n')
+    service = checkout("old")
+    answer = cli(*words(service, service), "--config", "limits.toml")
+    assert answer.code == ExitCode.USAGE
+    assert answer.err == (
+        "latprof: limits.toml, line 2: gate.p99 is not known here: choose among p50, p95, stages\n"
+    )

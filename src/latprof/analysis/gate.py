@@ -23,6 +23,7 @@ from latprof.analysis.stagechange import (
     changes,
     comparable,
 )
+from latprof.analysis.thresholds import Thresholds
 from latprof.analysis.verdict import agreement, needed_text
 from latprof.load.duel.contest import duel as hold
 from latprof.load.duel.neighbours import present
@@ -88,7 +89,13 @@ class Gate(Answer):
     hindered: bool
 
 
-def held(baseline: Any, candidate: Any, inputs: Any, **options: Any) -> Gate:
+def held(
+    baseline: Any,
+    candidate: Any,
+    inputs: Any,
+    thresholds: Thresholds = Thresholds(),  # noqa: B008 - it cannot be changed
+    **options: Any,
+) -> Gate:
     """Hold a duel of a baseline, itself again, and a candidate, and judge the candidate.
 
     Another gate that runs on this machine meanwhile is told among the reasons. It changes no
@@ -98,6 +105,7 @@ def held(baseline: Any, candidate: Any, inputs: Any, **options: Any) -> Gate:
         baseline: What is deployed, in any form that an arm of `latprof.duel` has.
         candidate: What shall be.
         inputs: As of `latprof.duel`.
+        thresholds: What counts as slower.
         **options: As of `latprof.duel`.
 
     Raises:
@@ -108,7 +116,7 @@ def held(baseline: Any, candidate: Any, inputs: Any, **options: Any) -> Gate:
     with present() as presence:
         found = hold(arms, inputs, **options)
         others = 0 if presence is None else presence.others()
-    gate = gated(found)
+    gate = gated(found, thresholds)
     return replace(gate, reasons=(*gate.reasons, _beside(others))) if others else gate
 
 
@@ -117,7 +125,7 @@ def _beside(others: int) -> str:
     return f"{beside} ran on this machine meanwhile: one at a time sees more"
 
 
-def gated(duel: Duel) -> Gate:
+def gated(duel: Duel, thresholds: Thresholds = Thresholds()) -> Gate:  # noqa: B008 - as above
     """Judge the candidate of a duel that `held` made.
 
     Slower by more than counts, and surely slower at all, fails; surely not slower by so much
@@ -127,13 +135,17 @@ def gated(duel: Duel) -> Gate:
 
     Args:
         duel: A finished duel of the three arms.
+        thresholds: What counts as slower. A stage that they name and no arm runs hinders the gate.
     """
     parities = duel.judgement.parities
     complete = len(duel.finished) == len(duel.manifest.arms)
-    itself, judged, stages, unjudged = _compared(duel, complete=complete)
+    itself, judged, stages, unjudged = _compared(duel, thresholds, complete=complete)
     parity = parities[CANDIDATE] if complete else None
     wrong = parity is not None and _disagree(parity) and not _disagree(parities[AGAIN])
-    hindrances = tuple(_hindrances(duel, itself.whole, judged.whole))
+    hindrances = (
+        *_hindrances(duel, itself.whole, judged.whole),
+        *(_unknown(thresholds, [*itself.stages, *unjudged]) if complete else ()),
+    )
     gate = Gate(
         outcome=Outcome.INCONCLUSIVE,
         reasons=hindrances,
@@ -151,8 +163,16 @@ def gated(duel: Duel) -> Gate:
     return replace(gate, outcome=outcome, reasons=(*hindrances, *told, *answers))
 
 
+def _unknown(thresholds: Thresholds, ran: Sequence[str]) -> Iterator[str]:
+    """Yield which stages have thresholds and were never run: a name that is wrong passes nobody."""
+    known = f"there is {', '.join(ran)}" if ran else "nobody marked a stage"
+    for stage in thresholds.stages:
+        if stage not in ran:
+            yield f"the thresholds name the stage {stage}, which no arm ran: {known}"
+
+
 def _compared(
-    duel: Duel, *, complete: bool
+    duel: Duel, thresholds: Thresholds, *, complete: bool
 ) -> tuple[Changes, Changes, tuple[StageChange, ...], dict[str, str]]:
     """Return the baseline against itself, the candidate against it, and the stages of both."""
     nothing = Changes((), {})
@@ -162,7 +182,7 @@ def _compared(
     own = {arm: {} for arm in _ARMS} if lost else stages_of_calls(duel)
     names, unjudged = comparable(duel.latencies(BASELINE), *(own[arm] for arm in _ARMS))
     base, again, candidate = ((arm, own[arm]) for arm in _ARMS)
-    itself, judged = (changes(duel, base, other, names) for other in (again, candidate))
+    itself, judged = (changes(duel, base, other, names, thresholds) for other in (again, candidate))
     stages = tuple(StageChange(e, itself.stages[e], judged.stages[e]) for e in names)
     return itself, judged, stages, unjudged
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from latprof.analysis.callstages import NEVER
 from latprof.analysis.comparison import PART, SpeedUp, adjusted, speed_up, tail_speed_ups
+from latprof.analysis.thresholds import Slowdown, Thresholds
 
 if TYPE_CHECKING:
     from latprof.load.duel.model import Duel
@@ -95,7 +96,11 @@ def _is_in_each_round(base: Int64s, other: Int64s) -> bool:
 
 
 def changes(
-    duel: Duel, base: tuple[str, Stages], other: tuple[str, Stages], stages: Iterable[str]
+    duel: Duel,
+    base: tuple[str, Stages],
+    other: tuple[str, Stages],
+    stages: Iterable[str],
+    thresholds: Thresholds,
 ) -> Changes:
     """Compare one arm with the base (Holm over whole calls and stages).
 
@@ -104,23 +109,32 @@ def changes(
         base: Name of the base, and the self times of its stages.
         other: The same of the arm.
         stages: Those to compare, which `comparable` found.
+        thresholds: What counts.
     """
     names = list(stages)
     whole = duel.latencies(base[0]), duel.latencies(other[0])
     pairs = [whole, *((base[1][stage], other[1][stage]) for stage in names)]
     together = 2 * len(pairs)
-    found = [list(_compared(*pair, duel.manifest.seed, together)) for pair in pairs]
+    counts = [thresholds.of(stage) for stage in ("", *names)]
+    found = [
+        list(_compared(*pair, effects, duel.manifest.seed, together))
+        for pair, effects in zip(pairs, counts, strict=True)
+    ]
     settled = iter(adjusted([each for part in found for each in part]))
     first, *parts = (tuple(next(settled) for _ in part) for part in found)
     return Changes(first, dict(zip(names, parts, strict=True)))
 
 
-def _compared(base: Int64s, other: Int64s, seed: int, together: int) -> Iterator[SpeedUp]:
+def _compared(
+    base: Int64s, other: Int64s, effects: Slowdown, seed: int, together: int
+) -> Iterator[SpeedUp]:
     """Yield the comparison of medians of rounds, and of tails where each call has a value."""
     ran = (base != NEVER) & (other != NEVER)
     # A clock may stand still for one call: that is a short time, and not none.
     mine, theirs = (np.where(ran, np.maximum(each, 1), np.nan) for each in (base, other))
     middles = (np.nanmedian(each, axis=2) for each in (mine, theirs))
-    yield speed_up(*middles, seed=seed, together=together)
+    yield speed_up(*middles, effect=effects.p50, seed=seed, together=together)
     if ran.all():
-        yield from tail_speed_ups(mine, theirs, (_TAIL,), seed=seed, together=together)
+        yield from tail_speed_ups(
+            mine, theirs, (_TAIL,), effect=effects.p95, seed=seed, together=together
+        )

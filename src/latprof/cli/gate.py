@@ -12,6 +12,7 @@ import typer
 from latprof.cli.exits import ExitCode
 from latprof.cli.inputs import read_inputs
 from latprof.cli.streams import console, reserved_stdout
+from latprof.cli.thresholds import read_thresholds
 from latprof.errors import UsageError
 
 if TYPE_CHECKING:
@@ -39,6 +40,13 @@ def gate(
         str,
         typer.Option(metavar="FILE", help="Inputs: .txt, .json, .jsonl, or .csv:COLUMN."),
     ],
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Thresholds; by default latprof.toml, or [tool.latprof] of pyproject.toml.",
+        ),
+    ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Of one call, for both.")] = 1,
     starts: Annotated[int, typer.Option(min=1, help="Process starts of each.")] = 3,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds in each start.")] = 20,
@@ -63,7 +71,7 @@ def gate(
     """Judge whole calls of a candidate against the baseline: same machine, same minutes.
 
     Both run in processes of their own and take turns; the baseline is there twice, so that the
-    gate knows what this machine can show. p50 may be 3 % slower and p95 5 %.
+    gate knows what this machine can show. p50 may be 3 % slower and p95 5 %, or as a file says.
 
     Exit codes: 0 pass, 1 fail (slower, or other answers), 2 usage, 3 inconclusive.
     """
@@ -76,6 +84,7 @@ def gate(
             _arm(baseline, baseline_python),
             _arm(candidate, candidate_python),
             read_inputs(inputs),
+            read_thresholds(config),
             threads=threads,
             starts=starts,
             rounds=rounds,
