@@ -12,7 +12,6 @@ import typer
 from latprof.cli.exits import ExitCode
 from latprof.cli.inputs import read_inputs
 from latprof.cli.streams import console, reserved_stdout
-from latprof.cli.thresholds import read_thresholds
 from latprof.errors import UsageError
 
 if TYPE_CHECKING:
@@ -79,6 +78,7 @@ def gate(
         raise UsageError("--json and --markdown are two answers: choose one")
     with reserved_stdout() as stdout:
         from latprof.analysis.gate import held
+        from latprof.cli.thresholds import read_thresholds
 
         found = held(
             _arm(baseline, baseline_python),

@@ -10,7 +10,7 @@ from latprof.cli.checks import software
 from latprof.cli.checks.check import State
 
 PROJECT = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
-FOR_DEVELOPERS = {"bench", "dev", "test"}
+FOR_DEVELOPERS = {"bench", "browser", "dev", "test"}
 
 
 def names(requirements):

@@ -32,6 +32,7 @@ EXTRAS = {
     "notebook": ("ipykernel", "ipywidgets", "nbclient", "nbformat"),
     "onnx": ("onnx", "onnxruntime"),
     "openvino": ("openvino",),
+    "report": ("plotly",),
     "stacks": ("py-spy",),
     "tensorrt": ("onnx", "tensorrt", "torch"),
     "torch": ("torch",),
