@@ -23,7 +23,7 @@ from latprof.analysis.stagechange import (
     changes,
     comparable,
 )
-from latprof.analysis.thresholds import Thresholds
+from latprof.analysis.thresholds import USUAL, Thresholds
 from latprof.analysis.verdict import agreement, needed_text
 from latprof.load.duel.contest import duel as hold
 from latprof.load.duel.neighbours import present
@@ -93,7 +93,7 @@ def held(
     baseline: Any,
     candidate: Any,
     inputs: Any,
-    thresholds: Thresholds = Thresholds(),  # noqa: B008 - it cannot be changed
+    thresholds: Thresholds = USUAL,
     **options: Any,
 ) -> Gate:
     """Hold a duel of a baseline, itself again, and a candidate, and judge the candidate.
@@ -125,7 +125,7 @@ def _beside(others: int) -> str:
     return f"{beside} ran on this machine meanwhile: one at a time sees more"
 
 
-def gated(duel: Duel, thresholds: Thresholds = Thresholds()) -> Gate:  # noqa: B008 - as above
+def gated(duel: Duel, thresholds: Thresholds = USUAL) -> Gate:
     """Judge the candidate of a duel that `held` made.
 
     Slower by more than counts, and surely slower at all, fails; surely not slower by so much

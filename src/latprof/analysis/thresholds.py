@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from latprof.analysis.comparison import EFFECT, TAIL_EFFECT
 
-__all__ = ["Slowdown", "Thresholds"]
+__all__ = ["USUAL", "Slowdown", "Thresholds"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +42,7 @@ class Thresholds:
         0.1
         """
         return self.stages.get(stage, self.calls)
+
+
+USUAL = Thresholds()
+"""Those of a gate that was told nothing."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from latprof.analysis.thresholds import Slowdown, Thresholds
+from latprof.analysis.thresholds import USUAL, Slowdown, Thresholds
 from latprof.errors import UsageError
 
 __all__ = ["read_thresholds"]
@@ -36,7 +36,7 @@ def read_thresholds(file: Path | None) -> Thresholds:
     chosen = file
     if chosen is None:
         chosen = next((each for each in (_OWN, _PROJECT) if each.is_file()), None)
-    return Thresholds() if chosen is None else _File(chosen).thresholds()
+    return USUAL if chosen is None else _File(chosen).thresholds()
 
 
 class _File:

@@ -32,7 +32,10 @@ if TYPE_CHECKING:
     from latprof.load.capacity.model import Capacity
     from latprof.load.capacity.slo import Term
 
-__all__ = ["data", "deciding", "document", "table"]
+__all__ = ["STEEP", "data", "deciding", "document", "ends", "height", "table"]
+
+STEEP = 3.0
+"""Times the limit: how far up a chart follows the climb behind the knee."""
 
 _SEVERITY = {
     Finding.FOUND: Verdict.VALID,
@@ -217,3 +220,17 @@ def _effort(capacity: Capacity) -> str:
         else (f" A replay of the target alone expected {rate_text(capacity.expected)}.")
     )
     return f"{loads}, {requests}, {seconds:,.0f} s of load.{guess}"
+
+
+def height(reading: Reading) -> float | None:
+    """Return the value; where the sample cannot carry it, the least that it can be."""
+    value = reading.low if reading.value is None else reading.value
+    return None if value is None or not np.isfinite(value) else value
+
+
+def ends(reading: Reading) -> tuple[float, float]:
+    """Return the interval; where it has no bound, the value itself."""
+    value = height(reading) or 0.0
+    low = value if reading.low is None else reading.low
+    high = value if reading.high is None or not np.isfinite(reading.high) else reading.high
+    return low, high

@@ -12,6 +12,7 @@ import pandas as pd
 from latprof.analysis.diagnosis.finding import Diagnosis, Finding
 from latprof.analysis.parts import UNTRACKED
 from latprof.report.document import (
+    FOLDED,
     Block,
     Column,
     Document,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from latprof.analysis.diagnosis.gain import Gain
     from latprof.analysis.diagnosis.suspicion import Cleared
 
-__all__ = ["FOLDED", "data", "document", "headline", "line", "table"]
+__all__ = ["data", "document", "headline", "line", "table"]
 
 _ENDS = ("before", "after", "after_lo", "after_hi")
 _COLUMNS = (
@@ -48,8 +49,6 @@ _COLUMNS = (
 )
 _SPENT = {"cpu": "on a core", "runqueue": "ready for one", "blocked": "blocked"}
 _LONGEST = 400
-FOLDED = ("Ruled out", "Not known")
-"""Titles of tables that are long and read last: a page folds them away."""
 _OF = {"first": "the first requests'", "trend": "the last requests'", "slice": "their"}
 
 

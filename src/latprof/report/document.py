@@ -14,6 +14,7 @@ from latprof.run.model import Verdict
 from latprof.units import NOTHING, interval_text, scaled_text, share_text
 
 __all__ = [
+    "FOLDED",
     "Bar",
     "Block",
     "Cell",
@@ -35,6 +36,10 @@ __all__ = [
     "Words",
     "one_line",
 ]
+
+
+FOLDED = ("Ruled out", "Not known")
+"""Titles of tables that are long and read last: a page folds them away."""
 
 
 class Fill(StrEnum):

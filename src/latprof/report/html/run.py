@@ -8,7 +8,7 @@ from itertools import dropwhile, takewhile
 from typing import TYPE_CHECKING
 
 from latprof.errors import LatprofError
-from latprof.report.document import Block, Heading, Paragraph, Table
+from latprof.report.document import FOLDED, Block, Heading, Paragraph, Table
 from latprof.report.html.environment import environment_table
 from latprof.report.html.figures.distribution import distribution_figure
 from latprof.report.html.figures.gains import gains_figure
@@ -48,11 +48,12 @@ def run_page(run: Run) -> str:
     breakdown, tail = run.breakdown(), run.tail()
     document = summary(run, breakdown)
     diagnosis = _diagnosis(run)
-    stages = [stages_figure(run, breakdown), *_tables(document.blocks)]
+    told = _told(diagnosis)
+    tables = dropwhile(lambda block: not isinstance(block, Table), document.blocks)
     sections = [
-        Section("answer", "Answer", [*_answer(document.blocks, run, diagnosis)]),
-        Section("stages", "Stages", _present(stages)),
-        Section("findings", "Findings", [*_findings(diagnosis)]),
+        Section("answer", "Answer", [*_answer(document.blocks, run, told)]),
+        Section("stages", "Stages", _present([stages_figure(run, breakdown), *tables])),
+        Section("findings", "Findings", [*_findings(told)]),
         Section("what-if", "What if", _present([*_what_if(run, breakdown, diagnosis)])),
         Section("latency", "Distribution", _present([distribution_figure(run)])),
         Section("time", "Timeline", _present([timeline_figure(run)])),
@@ -80,37 +81,33 @@ def _diagnosis(run: Run) -> Diagnosis | None:
         return None
 
 
-def _answer(blocks: Sequence[Block], run: Run, diagnosis: Diagnosis | None) -> Iterator[Block]:
-    """Yield why it takes that long and what to do, then what a summary says first."""
-    if diagnosis is not None:
-        from latprof.report.diagnosis import document
+def _told(diagnosis: Diagnosis | None) -> Sequence[Block]:
+    """Return what a diagnosis says; nothing without one."""
+    if diagnosis is None:
+        return ()
+    from latprof.report.diagnosis import document
 
-        told = document(diagnosis).blocks
-        yield from takewhile(lambda block: isinstance(block, Heading | Paragraph), told)
-    elif run.manifest["counts"]["requests"] > _MOST_DIAGNOSED:
+    return document(diagnosis).blocks
+
+
+def _is_said(block: Block) -> bool:
+    """Whether it belongs to the sentences that a diagnosis begins with."""
+    return isinstance(block, Heading | Paragraph)
+
+
+def _answer(blocks: Sequence[Block], run: Run, told: Sequence[Block]) -> Iterator[Block]:
+    """Yield why it takes that long and what to do, then what a summary says first."""
+    yield from takewhile(_is_said, told)
+    if run.manifest["counts"]["requests"] > _MOST_DIAGNOSED:
         yield Paragraph("Why it takes that long: ask latprof diagnose, which takes some seconds.")
     for block in takewhile(lambda block: not isinstance(block, Table), blocks):
         if not isinstance(block, Heading):
             yield block
 
 
-def _tables(blocks: Sequence[Block]) -> Iterator[Block]:
-    """Yield what a summary says from its first table on."""
-    begun = False
-    for block in blocks:
-        begun = begun or isinstance(block, Table)
-        if begun:
-            yield block
-
-
-def _findings(diagnosis: Diagnosis | None) -> Iterator[Block | Folded]:
+def _findings(told: Sequence[Block]) -> Iterator[Block | Folded]:
     """Yield the evidence, which comes behind the answer, and folded away what was ruled out."""
-    if diagnosis is None:
-        return
-    from latprof.report.diagnosis import FOLDED, document
-
-    blocks = document(diagnosis).blocks
-    for block in dropwhile(lambda each: isinstance(each, Heading | Paragraph), blocks):
+    for block in dropwhile(_is_said, told):
         if isinstance(block, Table) and block.title in FOLDED:
             yield Folded(f"{block.title}: {counted_text(len(block.rows), 'cause')}", [block])
         else:

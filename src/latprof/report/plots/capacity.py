@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from latprof.load.capacity.trial import Outcome, Reading, Trial
-from latprof.report.capacity import deciding
+from latprof.report.capacity import STEEP, deciding, ends, height
 from latprof.report.colours import BAD, GOOD, INK, WARNING
 from latprof.report.plots.picture import (
     FAINT,
@@ -36,7 +36,6 @@ _LOOKS = {
     Outcome.UNDECIDED: ("d", WARNING, "undecided: no pass"),
 }
 _ROOM = 1.35  # above and below what is drawn, on a logarithmic axis
-_STEEP = 3.0  # times the limit: how far up the climb behind the knee is followed
 
 
 def capacity_plot(capacity: Capacity, path: Path | str | None = None) -> Picture:
@@ -82,7 +81,7 @@ def _draw(axes: Axes, capacity: Capacity, term: Term) -> None:
         (trial, reading)
         for trial in deciding(capacity.trials)
         for reading in trial.readings
-        if reading.term == term and _height(reading) is not None
+        if reading.term == term and height(reading) is not None
     ]
     _course(axes, capacity, term, divisor)
     _marks(axes, points, divisor)
@@ -96,10 +95,8 @@ def _draw(axes: Axes, capacity: Capacity, term: Term) -> None:
             zorder=0,
             label="holds up to here",
         )
-    values = [limit_ns, *(_height(reading) or limit_ns for _, reading in points)]
-    values += [
-        value for _, value in capacity.course if value < _STEEP * limit_ns and not term.stage
-    ]
+    values = [limit_ns, *(height(reading) or limit_ns for _, reading in points)]
+    values += [value for _, value in capacity.course if value < STEEP * limit_ns and not term.stage]
     low, high = min(values) / divisor / _ROOM, max(values) / divisor * _ROOM
     axes.set_yscale("log")
     axes.set_ylim(low, high)
@@ -115,7 +112,7 @@ def _course(axes: Axes, capacity: Capacity, term: Term, divisor: float) -> None:
     if term.stage is not None or not capacity.course:
         return
     tried = max((trial.rate for trial in capacity.trials), default=0.0)
-    steep = _STEEP * (term.limit_ns or 0.0)
+    steep = STEEP * (term.limit_ns or 0.0)
     shown = [(r, v) for r, v in capacity.course if v < steep or r <= tried]
     axes.plot(
         [rate for rate, _ in shown],
@@ -134,22 +131,8 @@ def _marks(axes: Axes, points: list[tuple[Trial, Reading]], divisor: float) -> N
         if not chosen:
             continue
         rates = [trial.rate for trial, _ in chosen]
-        values = np.array([_height(reading) for _, reading in chosen]) / divisor
-        ends = np.array([_ends(reading) for _, reading in chosen]).T / divisor
-        spread = np.abs(ends - values)
+        values = np.array([height(reading) for _, reading in chosen]) / divisor
+        spans = np.array([ends(reading) for _, reading in chosen]).T / divisor
+        spread = np.abs(spans - values)
         axes.errorbar(rates, values, yerr=spread, fmt="none", ecolor=colour, elinewidth=1.6)
         axes.plot(rates, values, marker, color=colour, markersize=7, label=words)
-
-
-def _height(reading: Reading) -> float | None:
-    """Return the value; where the sample cannot carry it, the least that it can be."""
-    value = reading.low if reading.value is None else reading.value
-    return None if value is None or not np.isfinite(value) else value
-
-
-def _ends(reading: Reading) -> tuple[float, float]:
-    """Return the interval; where it has no bound, the value itself."""
-    value = _height(reading) or 0.0
-    low = value if reading.low is None else reading.low
-    high = value if reading.high is None or not np.isfinite(reading.high) else reading.high
-    return low, high

@@ -7,6 +7,7 @@ waterfall     single requests along time
 tail          what makes the slow requests slow
 slices        latency by an attribute
 gains         what the fix of each finding should bring
+bars          rows and intervals, which most of them have
 signals       what stands beneath a timeline
 capacity      latency against the offered rate
 history       parts of a request from run to run

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from latprof.load.capacity.trial import Outcome, Reading, Trial
-from latprof.report.capacity import deciding
+from latprof.report.capacity import STEEP, deciding, ends, height
 from latprof.report.colours import BAD, GOOD, WARNING
+from latprof.report.html.figures.bars import interval
 from latprof.report.html.section import FAINT, Figure
 from latprof.report.html.text import shown
 from latprof.units import rate_text, scaled_text, time_unit
@@ -23,7 +23,6 @@ _LOOKS = {
     Outcome.FAIL: ("x", BAD, "failed"),
     Outcome.UNDECIDED: ("diamond", WARNING, "undecided: no pass"),
 }
-_STEEP = 3.0  # times the limit: how far up the climb behind the knee is followed
 
 
 def capacity_figure(capacity: Capacity) -> Figure | None:
@@ -61,18 +60,16 @@ def capacity_figure(capacity: Capacity) -> Figure | None:
 
 def _points(capacity: Capacity, term: Term) -> list[tuple[Trial, Reading, float]]:
     found = (
-        (trial, reading, _height(reading))
+        (trial, reading, height(reading))
         for trial in deciding(capacity.trials)
         for reading in trial.readings
         if reading.term == term
     )
-    return [(trial, reading, value) for trial, reading, value in found if value is not None]
-
-
-def _height(reading: Reading) -> float | None:
-    """Return the value; where the sample cannot carry it, the least that it can be."""
-    value = reading.low if reading.value is None else reading.value
-    return value if value is not None and math.isfinite(value) and value > 0 else None
+    return [
+        (trial, reading, value)
+        for trial, reading, value in found
+        if value is not None and value > 0
+    ]
 
 
 def _rule(axis: str, value: float, colour: str, dash: str) -> dict[str, Any]:
@@ -92,7 +89,7 @@ def _course(capacity: Capacity, term: Term, divisor: float) -> list[dict[str, An
     """Return what is expected of the target alone, as far up as it is of interest."""
     if term.stage is not None:
         return []
-    steep = _STEEP * (term.limit_ns or 0.0)
+    steep = STEEP * (term.limit_ns or 0.0)
     shown_part = [(rate, value) for rate, value in capacity.course if 0 < value < steep]
     return [
         {
@@ -123,13 +120,11 @@ def _marks(
                     "x": [trial.rate for trial, _, _ in chosen],
                     "y": [value / divisor for _, _, value in chosen],
                     "marker": {"symbol": symbol, "size": 10, "color": colour},
-                    "error_y": {
-                        "type": "data",
-                        "symmetric": False,
-                        "array": [high / divisor for _, high in reaches],
-                        "arrayminus": [low / divisor for low, _ in reaches],
-                        "color": colour,
-                    },
+                    "error_y": interval(
+                        [low / divisor for low, _ in reaches],
+                        [high / divisor for _, high in reaches],
+                        colour,
+                    ),
                     "hovertext": [
                         f"{rate_text(trial.rate)}: {scaled_text(value, divisor)} {unit}, {words}"
                         for trial, _, value in chosen
@@ -142,6 +137,5 @@ def _marks(
 
 def _reaches(reading: Reading, value: float) -> tuple[float, float]:
     """Return how far the interval reaches below and above; 0 where it has no end."""
-    low = value if reading.low is None else reading.low
-    high = value if reading.high is None or not math.isfinite(reading.high) else reading.high
+    low, high = ends(reading)
     return max(0.0, value - low), max(0.0, high - value)

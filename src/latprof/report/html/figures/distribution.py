@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from latprof.analysis.measured import load_measured
+from latprof.report.html.figures.bars import interval
 from latprof.report.html.section import FAINT, INK, Figure
 from latprof.report.nines import MARKED, TICKS, carried, curve, finding, name, nines
 from latprof.units import interval_text, scaled_text, time_unit
@@ -105,11 +106,8 @@ def _marks(shown: Sequence[Quantile], divisor: float, unit: str) -> dict[str, An
         "hovertext": [_words(each, divisor, unit) for each in shown],
         "hoverinfo": "text",
         "marker": {"size": 9, "color": INK},
-        "error_x": {
-            "type": "data",
-            "symmetric": False,
-            "array": [high - value for high, value in zip(highs, values, strict=True)],
-            "arrayminus": [value - low for low, value in zip(lows, values, strict=True)],
-            "color": INK,
-        },
+        "error_x": interval(
+            [value - low for low, value in zip(lows, values, strict=True)],
+            [high - value for high, value in zip(highs, values, strict=True)],
+        ),
     }

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from latprof.report.colours import GOOD
 from latprof.report.document import one_line
-from latprof.report.html.section import FAINT, INK, Figure
-from latprof.report.html.text import shown
+from latprof.report.html.figures.bars import interval, rows_axis
+from latprof.report.html.section import FAINT, Figure
 from latprof.units import duration_text, time_unit
 
 if TYPE_CHECKING:
@@ -57,25 +57,16 @@ def gains_figure(diagnosis: Diagnosis) -> Figure | None:
                 "x": after,
                 "y": rows,
                 "marker": {"color": GOOD},
-                "error_x": {
-                    "type": "data",
-                    "symmetric": False,
-                    "array": _reaches(findings, "high_ns", divisor),
-                    "arrayminus": _reaches(findings, "low_ns", divisor),
-                    "color": INK,
-                },
+                "error_x": interval(
+                    _reaches(findings, "low_ns", divisor), _reaches(findings, "high_ns", divisor)
+                ),
                 "hoverinfo": "x",
             },
         ],
         layout={
             "barmode": "group",
             "xaxis": {"title": {"text": unit}, "rangemode": "tozero"},
-            "yaxis": {
-                "tickvals": rows,
-                "ticktext": [shown(_named(each), 44) for each in findings],
-                "range": [len(findings) - 0.5, -0.5],
-                "showgrid": False,
-            },
+            "yaxis": rows_axis([_named(each) for each in findings], 44),
         },
         height=_MARGIN_PX + _ROW_PX * len(findings),
         narrow={"yaxis": {"tickfont": {"size": 9}}},

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from latprof.report.colours import STAGE_HUES
 from latprof.report.document import one_line
-from latprof.report.html.section import INK, Figure
+from latprof.report.html.figures.bars import interval, rows_axis
+from latprof.report.html.section import Figure
 from latprof.report.html.text import shown
 from latprof.report.stages import records
 from latprof.units import scaled_text, share_text, time_unit
@@ -53,14 +55,11 @@ def slices_figure(run: Run, attributes: pd.DataFrame) -> Figure | None:
                 "orientation": "h",
                 "x": [row["p50"] / divisor for row in rows],
                 "y": list(range(len(rows))),
-                "marker": {"color": "#0072b2"},
-                "error_x": {
-                    "type": "data",
-                    "symmetric": False,
-                    "array": [_reach(row["p50_hi"] - row["p50"]) / divisor for row in rows],
-                    "arrayminus": [_reach(row["p50"] - row["p50_lo"]) / divisor for row in rows],
-                    "color": INK,
-                },
+                "marker": {"color": STAGE_HUES[0]},
+                "error_x": interval(
+                    [_reach(row["p50"] - row["p50_lo"]) / divisor for row in rows],
+                    [_reach(row["p50_hi"] - row["p50"]) / divisor for row in rows],
+                ),
                 "hovertext": [
                     f"{shown(str(row['slice']))}: p50 {scaled_text(row['p50'], divisor)} {unit}, "
                     f"{row['count']} requests"
@@ -72,12 +71,7 @@ def slices_figure(run: Run, attributes: pd.DataFrame) -> Figure | None:
         layout={
             "showlegend": False,
             "xaxis": {"title": {"text": f"median latency ({unit})"}, "rangemode": "tozero"},
-            "yaxis": {
-                "tickvals": list(range(len(rows))),
-                "ticktext": [shown(str(row["slice"]), 28) for row in rows],
-                "range": [len(rows) - 0.5, -0.5],
-                "showgrid": False,
-            },
+            "yaxis": rows_axis([str(row["slice"]) for row in rows], 28),
         },
         height=_MARGIN_PX + _ROW_PX * len(rows),
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from latprof.analysis.parts import TOTAL
 from latprof.report.colours import stage_colours
 from latprof.report.document import one_line
+from latprof.report.html.figures.bars import interval, rows_axis
 from latprof.report.html.section import INK, Figure
 from latprof.report.html.text import shown
 from latprof.report.stages import Record, records
@@ -52,13 +53,7 @@ def stages_figure(run: Run, breakdown: pd.DataFrame) -> Figure | None:
             "showlegend": True,
             "bargap": 0.35,
             "xaxis": {"title": {"text": f"{unit} of a request"}, "rangemode": "tozero"},
-            "yaxis": {
-                "tickvals": list(range(len(rows))),
-                "ticktext": [shown(str(row["stage"]), 24) for row in rows],
-                "range": [len(rows) - 0.5, -0.5],
-                "showgrid": False,
-                "zeroline": False,
-            },
+            "yaxis": rows_axis([str(row["stage"]) for row in rows], 24),
         },
         height=height,
     )
@@ -86,7 +81,7 @@ def _bars(rows: list[Record], divisor: float, unit: str, colours: dict[str, str]
         "name": "median, with its 95 % interval",
         "y": list(range(len(rows))),
         "x": [_middle(row) / divisor for row in rows],
-        "error_x": _error(lows, highs),
+        "error_x": interval(lows, highs),
         "marker": {
             "color": [colours[str(row["stage"])] for row in rows],
             "pattern": {"shape": ["/" if row["stage"] == "untracked" else "" for row in rows]},
@@ -110,23 +105,12 @@ def _tails(rows: list[Record], divisor: float, unit: str) -> list[dict[str, Any]
             "name": "p99",
             "y": at,
             "x": [float(row["p99"]) / divisor for row in known],
-            "error_x": _error(lows, highs),
+            "error_x": interval(lows, highs),
             "marker": {"symbol": "diamond", "size": 9, "color": INK},
             "hovertext": [_hover(row, "p99", divisor, unit) for row in known],
             "hoverinfo": "text",
         }
     ]
-
-
-def _error(lows: list[float], highs: list[float]) -> dict[str, Any]:
-    return {
-        "type": "data",
-        "symmetric": False,
-        "array": highs,
-        "arrayminus": lows,
-        "color": INK,
-        "thickness": 1.2,
-    }
 
 
 def _ends(rows: list[Record], q: str, divisor: float) -> tuple[list[float], list[float]]:
@@ -146,5 +130,5 @@ def _hover(row: Record, q: str, divisor: float, unit: str) -> str:
     value, low, high = (_known(row[key]) for key in (q, f"{q}_lo", f"{q}_hi"))
     if value is None:
         return f"{shown(str(row['stage']))}: mean {scaled_text(row['mean'], divisor)} {unit}"
-    interval = "" if low is None or high is None else f" {interval_text(low, high, divisor)}"
-    return f"{shown(str(row['stage']))}: {q} {scaled_text(value, divisor)}{interval} {unit}"
+    ends = "" if low is None or high is None else f" {interval_text(low, high, divisor)}"
+    return f"{shown(str(row['stage']))}: {q} {scaled_text(value, divisor)}{ends} {unit}"

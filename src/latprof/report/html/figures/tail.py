@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from latprof.analysis.parts import TOTAL
 from latprof.report.colours import stage_colours
 from latprof.report.document import one_line
-from latprof.report.html.section import INK, Figure
+from latprof.report.html.figures.bars import interval, rows_axis
+from latprof.report.html.section import Figure
 from latprof.report.html.text import shown
 from latprof.report.stages import Record, records
 from latprof.units import duration_text, scaled_text, share_text, time_unit
@@ -59,13 +60,10 @@ def tail_figure(run: Run, found: pd.DataFrame) -> Figure | None:
                 "x": [row["blame"] / divisor for row in parts],
                 "y": list(range(len(parts))),
                 "marker": {"color": [colours[str(row["part"])] for row in parts]},
-                "error_x": {
-                    "type": "data",
-                    "symmetric": False,
-                    "array": [_reach(row, "blame_hi", 1) / divisor for row in parts],
-                    "arrayminus": [_reach(row, "blame_lo", -1) / divisor for row in parts],
-                    "color": INK,
-                },
+                "error_x": interval(
+                    [_reach(row, "blame_lo", -1) / divisor for row in parts],
+                    [_reach(row, "blame_hi", 1) / divisor for row in parts],
+                ),
                 "hovertext": [
                     f"{shown(str(row['part']))}: {scaled_text(row['blame'], divisor)} {unit}, "
                     f"{share_text(row['blame_share'])}"
@@ -77,12 +75,7 @@ def tail_figure(run: Run, found: pd.DataFrame) -> Figure | None:
         layout={
             "showlegend": False,
             "xaxis": {"title": {"text": f"{unit} more than in a typical request"}},
-            "yaxis": {
-                "tickvals": list(range(len(parts))),
-                "ticktext": [shown(str(row["part"]), 24) for row in parts],
-                "range": [len(parts) - 0.5, -0.5],
-                "showgrid": False,
-            },
+            "yaxis": rows_axis([str(row["part"]) for row in parts], 24),
         },
         height=_MARGIN_PX + _ROW_PX * len(parts),
     )
